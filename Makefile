@@ -1,0 +1,43 @@
+# The project's commands. `make run` and `make test` need nothing but the languages: what else is missing they install.
+
+CARGO ?= cargo
+RELEASE := target/release
+
+.PHONY: run build test lint soak bench unit vectors clients tools
+
+run: build
+	@./scripts/run
+
+build:
+	@$(CARGO) build --release --bin tidings
+
+test: tools build unit vectors clients
+
+# Every crate's tests, the simulator and the replayed fuzz corpora among them.
+unit:
+	$(CARGO) test --release --workspace
+
+# The wire vectors, in a process of their own with nothing else running.
+vectors:
+	$(CARGO) build --release --example conformance
+	$(CARGO) test --release -p tidings-gateway --test vectors -- --ignored --nocapture
+
+# Real, unmodified clients against the real binary.
+clients:
+	./e2e/run.sh
+
+tools:
+	./e2e/install.sh
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check licenses bans sources
+
+soak: build
+	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-sim -- --nocapture
+	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-store -- --nocapture
+
+bench: build
+	cd bench && $(CARGO) run --release

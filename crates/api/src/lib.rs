@@ -1,0 +1,1 @@
+//! The backend doors: the executor and its faces.

@@ -1,0 +1,62 @@
+//! What a worker's roster is told once.
+
+use std::time::Duration;
+
+use tidings_engineio::Settings;
+use tidings_model::Limits;
+
+/// Which event carries a direct message to a legacy socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectEvent {
+    /// Named by the registration's token (the tutorial's form).
+    Token,
+    /// Named by the uid, as the published demo app listens.
+    Uid,
+    Both,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This worker's number, and how many there are: `model::worker_of` names the home of a registration.
+    pub worker: u16,
+    pub workers: usize,
+    pub engine: Settings,
+    /// No Socket.IO CONNECT within this: closed (SIO5).
+    pub connect_timeout: Duration,
+    pub direct_event: DirectEvent,
+    /// How long a legacy app may take to attach its listener after `_register`.
+    pub listen_delay: Duration,
+    /// A live broadcast's question leaves at the latest so long after it.
+    pub proof_within: Duration,
+    /// Ask for the slow proof everywhere.
+    pub slow_proof: bool,
+    /// `trusted_proxies` pass WebSocket frames through untouched.
+    pub proxy_tunnels: bool,
+    pub limits: Limits,
+    /// For public socket ids; not secret.
+    pub seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            worker: 0,
+            workers: 1,
+            engine: Settings {
+                ping_interval: Duration::from_secs(25),
+                ping_timeout: Duration::from_secs(20),
+                upgrade_timeout: Duration::from_secs(10),
+                max_payload: 1_000_000,
+                spread: Duration::from_secs(5),
+            },
+            connect_timeout: Duration::from_secs(45),
+            direct_event: DirectEvent::Token,
+            listen_delay: Duration::from_millis(1000),
+            proof_within: Duration::from_secs(4),
+            slow_proof: false,
+            proxy_tunnels: true,
+            limits: Limits::default(),
+            seed: 0,
+        }
+    }
+}

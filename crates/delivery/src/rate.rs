@@ -1,0 +1,32 @@
+//! How often a socket may register and report.
+
+use std::time::Duration;
+
+use tidings_engineio::Moment;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Counts in a minute that starts with the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rate {
+    since: Moment,
+    count: u32,
+}
+
+impl Rate {
+    /// Counts one more; false where `per_minute` have been.
+    pub(crate) fn allow(&mut self, now: Moment, per_minute: u32) -> bool {
+        if self.count == 0 || now >= self.since + MINUTE {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= per_minute
+    }
+}
+
+/// Allocated when a socket first registers or reports.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rates {
+    pub(crate) registers: Rate,
+    pub(crate) reports: Rate,
+}

@@ -1,0 +1,412 @@
+//! A worker's house: its sessions, who hears what, and whose proofs are on their way to the writer.
+//!
+//! Registrations meet here (`model::worker_of`), so detach, merge and attach are steps of one thread. It follows the log:
+//! facts come in order, and a position at or below `processed` is never dealt with twice. It does no I/O; the shell
+//! (`gateway`, or the simulator) carries its questions to the store and brings the answers.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+
+use tidings_engineio::{Fault, Input, Moment, Opening, Response, Sid};
+use tidings_model::{Dev, Millis, Position, Print, RegNo, Uid};
+
+mod facts;
+mod proofs;
+mod registering;
+
+use crate::config::Config;
+use crate::context::{Context, Dice, Effect};
+use crate::output::{Output, Query, Ticket};
+use crate::session::{Peer, Phase, Session};
+use crate::slab::Slab;
+use proofs::Saving;
+
+/// What the shell knows of a client beyond the protocol.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    pub addr: IpAddr,
+    pub agent: &'a str,
+    /// The request came through a proxy ...
+    pub proxied: bool,
+    /// ... that is one of `trusted_proxies`.
+    pub trusted: bool,
+}
+
+/// Where a session id leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Here(u32),
+    Elsewhere(u16),
+    Unknown,
+}
+
+/// A session on its way to another worker.
+#[derive(Debug)]
+pub struct Traveller {
+    session: Session,
+    /// Where its sid says that it lives.
+    sid: (u16, u32),
+}
+
+/// One registration's sockets on this worker.
+#[derive(Debug, Default)]
+struct Home {
+    slots: Vec<u32>,
+    devs: Vec<Dev>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    reg: RegNo,
+    slot: Option<u32>,
+}
+
+/// Numbers that later become metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub sessions: u64,
+    pub registered: u64,
+    pub broadcasts_written: u64,
+    pub directs_written: u64,
+    pub proofs: u64,
+    pub behind: u64,
+    pub moves: u64,
+    pub displaced: u64,
+    pub refused_registers: u64,
+}
+
+pub struct Roster {
+    config: Config,
+    /// Log time of moment 0.
+    clock: u64,
+    sessions: Slab<Session>,
+    /// The default app's namespace; a hole where somebody left while a walk was under way.
+    members: Vec<u32>,
+    homes: HashMap<RegNo, Home>,
+    seats: HashMap<Dev, Seat>,
+    /// `Register` requests with the writer. Until they are answered nobody knows whose device is whose, so the proofs of
+    /// that uid's sockets wait.
+    asking: HashMap<Ticket, Uid>,
+    processed: Position,
+    saving: Saving,
+    /// Polling sessions that moved here keep the sid of where they began.
+    arrived: HashMap<[u8; 12], u32>,
+    /// ... and leave a note where they were.
+    gone_to: HashMap<[u8; 12], u16>,
+    /// Address and agent of clients whose session ended at its first 302.
+    lost_at_redirect: HashMap<(IpAddr, Print), Moment>,
+    walk: Option<facts::Walk>,
+    /// A walk goes through `members` by place.
+    walking: bool,
+    backlog: facts::Backlogs,
+    budget: usize,
+    dice: Dice,
+    out: VecDeque<Output>,
+    effects: Vec<Effect>,
+    counters: Counters,
+    draining: bool,
+}
+
+impl Roster {
+    /// `clock`: log time (ms) at moment 0.
+    pub fn new(config: Config, clock: Millis, processed: Position) -> Self {
+        Self {
+            clock: clock.0,
+            sessions: Slab::new(),
+            members: Vec::new(),
+            homes: HashMap::new(),
+            seats: HashMap::new(),
+            asking: HashMap::new(),
+            processed,
+            saving: Saving::default(),
+            arrived: HashMap::new(),
+            gone_to: HashMap::new(),
+            lost_at_redirect: HashMap::new(),
+            walk: None,
+            walking: false,
+            backlog: VecDeque::new(),
+            budget: config.limits.queue_bytes_total / config.workers.max(1),
+            dice: Dice(config.seed ^ u64::from(config.worker) << 32),
+            out: VecDeque::new(),
+            effects: Vec::new(),
+            counters: Counters::default(),
+            draining: false,
+            config,
+        }
+    }
+
+    /// The last position that every session here has been offered.
+    pub fn processed(&self) -> Position {
+        self.processed
+    }
+
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn counters(&self) -> Counters {
+        Counters { sessions: self.sessions.len() as u64, ..self.counters }
+    }
+
+    pub fn vacancy(&self) -> u32 {
+        self.sessions.vacancy()
+    }
+
+    /// Log time now.
+    fn time(&self, now: Moment) -> Millis {
+        Millis(self.clock + now.0)
+    }
+
+    /// The wall clock and the monotonic one have drifted apart: log time at moment 0 is this now.
+    pub fn set_clock(&mut self, clock: Millis) {
+        self.clock = clock.0;
+    }
+
+    pub fn open(&mut self, now: Moment, opening: Opening<'_>, client: Client<'_>) -> Result<(), Response> {
+        if self.draining {
+            return Err(Response { status: 503, ..Fault::BadRequest.response() });
+        }
+        let slot = self.sessions.vacancy();
+        let peer = self.peer(now, &opening, client);
+        let tenant = self.dice.roll() as u32;
+        let session = Session::open(&mut self.context(now, slot), &opening, peer, tenant);
+        self.sessions.insert(session);
+        self.apply(now, slot);
+        Ok(())
+    }
+
+    fn peer(&mut self, now: Moment, opening: &Opening<'_>, client: Client<'_>) -> Peer {
+        let print = fingerprint(opening, client.agent);
+        let is_java = ["Java/", "Dalvik/", "okhttp/"].iter().any(|name| client.agent.starts_with(name));
+        let lost = self.lost_at_redirect.get(&(client.addr, print)).is_some_and(|until| *until > now);
+        let tunnelled = client.trusted && self.config.proxy_tunnels;
+        Peer { addr: client.addr, print, follows_redirects: is_java && !lost, pongs_prove: !client.proxied || tunnelled }
+    }
+
+    pub fn find(&self, sid: &Sid) -> Found {
+        if let Some(slot) = self.arrived.get(&sid.key) {
+            return Found::Here(*slot);
+        }
+        if sid.worker != self.config.worker {
+            return Found::Elsewhere(sid.worker);
+        }
+        match (self.sessions.get(sid.slot), self.gone_to.get(&sid.key)) {
+            (Some(session), _) if session.key == sid.key => Found::Here(sid.slot),
+            (_, Some(worker)) => Found::Elsewhere(*worker),
+            _ => Found::Unknown,
+        }
+    }
+
+    pub fn handle_input(&mut self, now: Moment, slot: u32, input: Input<'_>) {
+        self.with(now, slot, |session, cx| session.handle_input(cx, input));
+    }
+
+    pub fn handle_timeout(&mut self, now: Moment, slot: u32) {
+        self.with(now, slot, |session, cx| session.handle_timeout(cx));
+    }
+
+    /// The next thing to be done. None: nothing until the next input.
+    pub fn poll_output(&mut self, now: Moment) -> Option<Output> {
+        loop {
+            if let Some(output) = self.out.pop_front() {
+                return Some(output);
+            }
+            if !self.step_walk(now) && !self.step_backlog(now) {
+                return None;
+            }
+        }
+    }
+
+    /// Runs `f` on a session and deals with what it could not do alone.
+    fn with(&mut self, now: Moment, slot: u32, f: impl FnOnce(&mut Session, &mut Context<'_>)) {
+        // The session is lent its context beside the slab, so both are borrowed apart.
+        let time = self.time(now);
+        let Self { config, sessions, processed, budget, dice, out, effects, .. } = self;
+        let Some(session) = sessions.get_mut(slot) else { return };
+        let mut cx = Context { now, time, config, slot, processed: *processed, budget, dice, out, effects };
+        f(session, &mut cx);
+        self.apply(now, slot);
+    }
+
+    fn context(&mut self, now: Moment, slot: u32) -> Context<'_> {
+        let time = self.time(now);
+        let Self { config, processed, budget, dice, out, effects, .. } = self;
+        Context { now, time, config, slot, processed: *processed, budget, dice, out, effects }
+    }
+
+    fn apply(&mut self, now: Moment, slot: u32) {
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                self.apply_one(now, slot, effect);
+            }
+        }
+    }
+
+    fn apply_one(&mut self, now: Moment, slot: u32, effect: Effect) {
+        match effect {
+            Effect::Joined => self.join(slot),
+            Effect::Left => {
+                self.unlist(slot);
+                self.detach(now, slot);
+            }
+            Effect::Register => self.register(now, slot),
+            Effect::Proven => self.saving.dirty(slot),
+            Effect::FormerProven(proof) => self.saving.former(proof),
+            Effect::Report(said) => self.report(slot, said),
+            Effect::Read { after, upto } => self.read(slot, after, upto),
+            Effect::Adopt => self.adopt(slot),
+            Effect::Closed(_) => self.bury(now, slot),
+        }
+    }
+
+    fn join(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        if session.is_member() && session.member == u32::MAX {
+            session.member = self.members.len() as u32;
+            self.members.push(slot);
+        }
+    }
+
+    /// Takes a session off the list of members.
+    fn unlist(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let place = std::mem::replace(&mut session.member, u32::MAX);
+        if place == u32::MAX {
+            return;
+        }
+        if self.walking {
+            // The walk goes by places: leave a hole, it is filled when the walk is over.
+            self.members[place as usize] = u32::MAX;
+            return;
+        }
+        self.members.swap_remove(place as usize);
+        self.replace_member(place);
+    }
+
+    /// Somebody else may stand at `place` now.
+    fn replace_member(&mut self, place: u32) {
+        if let Some(moved) = self.members.get(place as usize).copied()
+            && let Some(session) = self.sessions.get_mut(moved)
+        {
+            session.member = place;
+        }
+    }
+
+    fn read(&mut self, slot: u32, after: Position, upto: Position) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let ticket = session.ticket(slot);
+        let dev = session.registered().and_then(|registered| registered.dev);
+        let query = match dev {
+            Some(dev) => {
+                let first = after == session.stream.started;
+                Query::Mailbox(tidings_model::MailboxQuery { dev, after, upto, messages_max: WINDOW_MESSAGES, bytes_max: WINDOW_BYTES, first })
+            }
+            None => Query::Broadcasts(tidings_model::BroadcastQuery {
+                app: tidings_model::AppNo::DEFAULT,
+                after,
+                upto,
+                messages_max: WINDOW_MESSAGES,
+                bytes_max: WINDOW_BYTES,
+            }),
+        };
+        self.out.push_back(Output::Read(ticket, query));
+    }
+
+    /// A page that was asked for; None: the read failed and may be asked again.
+    pub fn page(&mut self, now: Moment, ticket: Ticket, page: Option<&tidings_model::Page>) {
+        if !self.is_tenant(ticket) {
+            return;
+        }
+        self.with(now, ticket.slot, |session, cx| match page {
+            Some(page) => session.page(cx, page),
+            None => session.page_failed(cx),
+        });
+    }
+
+    /// A session's end: its last proofs leave, then the news that it is gone.
+    fn bury(&mut self, now: Moment, slot: u32) {
+        self.unlist(slot);
+        self.detach(now, slot);
+        let Some(mut session) = self.sessions.remove(slot) else { return };
+        session.stream.clear(&mut self.budget);
+        self.arrived.remove(&session.key);
+        if session.engine.never_followed() {
+            self.remember_lost(now, session.peer);
+        }
+        self.out.push_back(Output::Gone(slot));
+    }
+
+    fn remember_lost(&mut self, now: Moment, peer: Peer) {
+        const REMEMBER: std::time::Duration = std::time::Duration::from_secs(3600);
+        const AT_MOST: usize = 10_000;
+        if self.lost_at_redirect.len() >= AT_MOST {
+            self.lost_at_redirect.retain(|_, until| *until > now);
+        }
+        if self.lost_at_redirect.len() < AT_MOST {
+            self.lost_at_redirect.insert((peer.addr, peer.print), now + REMEMBER);
+        }
+    }
+
+    /// A session leaves for the worker of its registration.
+    pub fn depart(&mut self, slot: u32, to: u16) -> Option<Traveller> {
+        self.unlist(slot);
+        let mut session = self.sessions.remove(slot)?;
+        self.counters.moves += 1;
+        session.forget_deadline();
+        let here = self.config.worker;
+        let sid = if self.arrived.remove(&session.key).is_some() { (u16::MAX, 0) } else { (here, slot) };
+        if session.engine.is_polling() {
+            self.gone_to.insert(session.key, to);
+        }
+        Some(Traveller { session, sid })
+    }
+
+    /// Takes a session in; where it wants to register, it registers now.
+    pub fn arrive(&mut self, now: Moment, traveller: Traveller) -> u32 {
+        let Traveller { session, sid } = traveller;
+        let (key, polls) = (session.key, session.engine.is_polling());
+        let slot = self.sessions.insert(session);
+        if polls && sid != (self.config.worker, slot) {
+            self.arrived.insert(key, slot);
+        }
+        let processed = self.processed;
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.stream.arrive(processed);
+        }
+        self.join(slot);
+        self.with(now, slot, |session, cx| session.settle(cx));
+        let waits = |session: &Session| matches!(&session.phase, Phase::Registering(registering) if !registering.asked);
+        if self.sessions.get(slot).is_some_and(waits) {
+            self.register(now, slot);
+        }
+        slot
+    }
+
+    /// The process stops: a last question to everybody, and the end when it is answered.
+    pub fn drain(&mut self, now: Moment) {
+        self.draining = true;
+        let slots: Vec<u32> = self.sessions.slots().collect();
+        for slot in slots {
+            self.with(now, slot, |session, cx| session.drain(cx));
+        }
+    }
+
+}
+
+/// A window of a replay.
+const WINDOW_MESSAGES: usize = 64;
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// Engine.IO revision and User-Agent with digits removed, never the transport. FNV-1a: it is stored, so it must not change.
+fn fingerprint(opening: &Opening<'_>, agent: &str) -> Print {
+    let revision = match opening.revision {
+        tidings_engineio::Revision::V3 => b'3',
+        tidings_engineio::Revision::V4 => b'4',
+    };
+    let bytes = std::iter::once(revision).chain(agent.bytes().filter(|byte| !byte.is_ascii_digit()));
+    Print(bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)))
+}

@@ -1,0 +1,254 @@
+//! Following the log: who of this worker's sockets gets which fact, in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tidings_engineio::{Goodbye, Moment};
+use tidings_model::{Batch, Dev, Entry, Fact, Position, Published, Targets, Unregistered};
+
+use super::Roster;
+use crate::context::Run;
+use crate::encoded::Encoded;
+use crate::session::BROADCAST;
+use crate::stream::Item;
+
+/// So many sockets are walked before the worker looks at its other work.
+const SLICE: usize = 256;
+
+/// Broadcasts that reached the worker together, on their way through the members.
+#[derive(Debug)]
+pub(super) struct Walk {
+    items: Vec<Item>,
+    joined: Bytes,
+    last: Position,
+    next: usize,
+    /// Who joined later has the walk's messages behind it.
+    end: usize,
+}
+
+/// What waits for a walk to end: facts keep their order.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    batch: Arc<Batch>,
+    next: usize,
+}
+
+impl Roster {
+    /// Durable facts, in order. What is at or below `processed` was dealt with.
+    pub fn facts(&mut self, now: Moment, batch: Arc<Batch>) {
+        // Log time never runs behind what the log says.
+        if let Some(last) = batch.entries.last() {
+            self.clock = self.clock.max(last.time.0.saturating_sub(now.0));
+        }
+        self.backlog.push_back(Backlog { batch, next: 0 });
+        while self.walk.is_none() && self.step_backlog(now) {}
+    }
+
+    /// No fact up to here concerns this worker.
+    pub fn advance(&mut self, upto: Position) {
+        if self.backlog.is_empty() && self.walk.is_none() {
+            self.processed = upto.max(self.processed);
+        }
+    }
+
+    /// Whether a walk or facts behind it still have output to give.
+    pub fn has_more(&self) -> bool {
+        self.walk.is_some() || !self.backlog.is_empty()
+    }
+
+    /// Deals with the facts up to the next run of broadcasts. False where there was nothing to do.
+    pub(super) fn step_backlog(&mut self, now: Moment) -> bool {
+        if self.walk.is_some() {
+            return false;
+        }
+        let Some(Backlog { batch, next }) = self.backlog.pop_front() else { return false };
+        let mut at = next;
+        while let Some(entry) = batch.entries.get(at) {
+            if broadcast(entry).is_some() {
+                let (run, end) = gather(&batch.entries, at);
+                at = end;
+                if self.start_walk(now, &run) {
+                    self.backlog.push_front(Backlog { batch, next: at });
+                    return true;
+                }
+                continue;
+            }
+            at += 1;
+            if entry.at > self.processed {
+                self.fact(now, entry);
+                self.processed = entry.at;
+            }
+        }
+        self.processed = batch.upto.max(self.processed);
+        true
+    }
+
+    fn fact(&mut self, now: Moment, entry: &Entry) {
+        match &*entry.fact {
+            Fact::Published(message) => {
+                if let Targets::Devices(devs) = &message.targets {
+                    self.direct(now, entry, message, devs);
+                }
+            }
+            Fact::Unregistered(ended) => self.unregistered(now, ended),
+            Fact::Started(_)
+            | Fact::Tick
+            | Fact::Registered(_)
+            | Fact::Presence(_)
+            | Fact::Ghost(_)
+            | Fact::Proven(_)
+            | Fact::Reported(_)
+            | Fact::Overflowed(_) => {}
+        }
+    }
+
+    /// A direct message: to the devices it names that are here, and to their registrations' extras.
+    fn direct(&mut self, now: Moment, entry: &Entry, message: &Published, devs: &[Dev]) {
+        let mut slots: Vec<u32> = Vec::new();
+        for seat in devs.iter().filter_map(|dev| self.seats.get(dev)) {
+            slots.extend(seat.slot);
+            let extras = self.homes.get(&seat.reg).into_iter().flat_map(|home| &home.slots).copied();
+            let is_extra = |slot: &u32| {
+                self.sessions.get(*slot).and_then(|session| session.registered()).is_some_and(|registered| registered.dev.is_none())
+            };
+            slots.extend(extras.filter(is_extra));
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        // One encoding serves all sockets of a registration.
+        let mut shared: Option<(tidings_model::RegNo, Item)> = None;
+        for slot in slots {
+            let Some(reg) = self.sessions.get(slot).and_then(|session| session.registered()).map(|registered| registered.reg) else { continue };
+            let item = match shared.take() {
+                Some((of, item)) if of == reg => item,
+                _ => match self.sessions.get(slot) {
+                    Some(session) => session.item(self.config.direct_event, entry.at, entry.time, message),
+                    None => continue,
+                },
+            };
+            if self.is_live(&item, now) {
+                self.counters.directs_written += 1;
+                self.with(now, slot, |session, cx| {
+                    session.offer(cx, &item);
+                    session.settle(cx);
+                });
+            }
+            shared = Some((reg, item));
+        }
+    }
+
+    /// Not expired; a message with ttl 0 is for who is here when it arrives.
+    fn is_live(&self, item: &Item, now: Moment) -> bool {
+        item.expires <= item.time || !item.is_expired(self.time(now))
+    }
+
+    /// A registration ended while its socket is here: that is final, so `41` goes before the end.
+    fn unregistered(&mut self, now: Moment, ended: &Unregistered) {
+        for (reg, _) in &ended.regs {
+            let slots = self.homes.get(reg).map(|home| home.slots.clone()).unwrap_or_default();
+            for slot in slots {
+                self.with(now, slot, |session, cx| {
+                    session.dismiss(cx);
+                    session.close(cx, Goodbye::Fin);
+                });
+            }
+        }
+    }
+
+    /// Starts to carry broadcasts to every member. False where all of it is old or expired.
+    fn start_walk(&mut self, now: Moment, run: &[(&Entry, &Published)]) -> bool {
+        let fresh: Vec<Item> = run
+            .iter()
+            .filter(|(entry, _)| entry.at > self.processed)
+            .map(|(entry, message)| item(entry, message))
+            .filter(|item| self.is_live(item, now))
+            .collect();
+        let last = run.last().map_or(Position::ZERO, |(entry, _)| entry.at);
+        self.processed = last.max(self.processed);
+        let Some(end) = fresh.last().map(|item| item.at) else { return false };
+        let joined = join(&fresh);
+        self.walk = Some(Walk { items: fresh, joined, last: end, next: 0, end: self.members.len() });
+        self.walking = true;
+        true
+    }
+
+    /// A slice of the walk. False where none is under way.
+    pub(super) fn step_walk(&mut self, now: Moment) -> bool {
+        let Some(mut walk) = self.walk.take() else { return false };
+        let until = (walk.next + SLICE).min(walk.end);
+        for place in walk.next..until {
+            let slot = self.members[place];
+            if slot == u32::MAX {
+                continue;
+            }
+            self.counters.broadcasts_written += walk.items.len() as u64;
+            // `with` must see that a walk is under way: places stay where they are.
+            let run = Run { items: &walk.items, joined: &walk.joined, last: walk.last };
+            self.with(now, slot, |session, cx| session.take_run(cx, &run));
+        }
+        walk.next = until;
+        if walk.next < walk.end {
+            self.walk = Some(walk);
+            return true;
+        }
+        self.walking = false;
+        self.fill_holes();
+        true
+    }
+
+    fn fill_holes(&mut self) {
+        let mut place = 0;
+        while place < self.members.len() {
+            if self.members[place] == u32::MAX {
+                self.members.swap_remove(place);
+            } else {
+                self.replace_member(place as u32);
+                place += 1;
+            }
+        }
+    }
+}
+
+fn broadcast(entry: &Entry) -> Option<&Published> {
+    match &*entry.fact {
+        Fact::Published(message) if message.targets == Targets::Everyone => Some(message),
+        _ => None,
+    }
+}
+
+/// The broadcasts from `start` on that no other message stands between, and where they end.
+fn gather(entries: &[Entry], start: usize) -> (Vec<(&Entry, &Published)>, usize) {
+    let mut run = Vec::new();
+    let mut at = start;
+    while let Some(entry) = entries.get(at) {
+        match broadcast(entry) {
+            Some(message) => run.push((entry, message)),
+            None if matches!(&*entry.fact, Fact::Published(_) | Fact::Unregistered(_)) => break,
+            None => {}
+        }
+        at += 1;
+    }
+    (run, at)
+}
+
+fn item(entry: &Entry, message: &Published) -> Item {
+    let frames = vec![Encoded::message(BROADCAST, message.data.as_str())];
+    Item { at: entry.at, time: entry.time, expires: message.expires, direct: false, frames: frames.into() }
+}
+
+/// All of a run as one buffer: one send per socket.
+fn join(items: &[Item]) -> Bytes {
+    if let [item] = items
+        && let [encoded] = &*item.frames
+    {
+        return encoded.raw().bytes().clone();
+    }
+    let mut bytes = BytesMut::with_capacity(items.iter().map(Item::bytes).sum());
+    for encoded in items.iter().flat_map(|item| item.frames.iter()) {
+        bytes.put_slice(encoded.raw().bytes());
+    }
+    bytes.freeze()
+}
+
+pub(super) type Backlogs = VecDeque<Backlog>;

@@ -1,0 +1,236 @@
+//! Becoming somebody: a register's way to its worker, to the writer and back; who leaves, who is displaced.
+
+use tidings_engineio::{Goodbye, Moment};
+use tidings_model::{Adopt, Answer, AppNo, Attached, Leave, Refusal, Register, Report, Request, worker_of};
+
+use super::{Roster, Seat};
+use crate::context::Said;
+use crate::intent::refusal_json;
+use crate::output::{Output, Ticket};
+use crate::session::{Adopting, Phase, Session};
+
+impl Roster {
+    /// A session wants to be somebody. It goes to the worker of that registration first, then asks.
+    pub(super) fn register(&mut self, now: Moment, slot: u32) {
+        let Some(Phase::Registering(registering)) = self.sessions.get(slot).map(|session| &session.phase) else { return };
+        let home = worker_of(AppNo::DEFAULT, &registering.uid, self.config.workers) as u16;
+        let (uid, device_id, socket) = (registering.uid.clone(), registering.device_id.clone(), registering.socket);
+        if home != self.config.worker {
+            self.detach(now, slot);
+            return self.out.push_back(Output::Move(slot, home));
+        }
+        // Proofs go ahead of the request, in the same lane; those that come now wait for its answer.
+        self.save(now);
+        let Some(session) = self.sessions.get_mut(slot) else { return };
+        let ticket = session.ticket(slot);
+        let Phase::Registering(registering) = &mut session.phase else { return };
+        registering.asked = true;
+        let request = Register { app: AppNo::DEFAULT, uid: uid.clone(), device_id, print: session.peer.print, addr: session.peer.addr, socket };
+        self.asking.insert(ticket, uid);
+        self.out.push_back(Output::Ask(ticket, Request::Register(request)));
+    }
+
+    /// An answer of the writer. The worker has read the log up to `Attached::at` before it comes here.
+    pub fn answer(&mut self, now: Moment, ticket: Ticket, answer: Answer) {
+        self.asking.remove(&ticket);
+        match ticket {
+            Ticket::ROSTER => self.saved(now, &answer),
+            Ticket::NOBODY => {}
+            Ticket { ack: Some(id), .. } => self.acked(now, ticket, id, &answer),
+            Ticket { slot, .. } => {
+                let present = self.is_tenant(ticket);
+                match answer {
+                    Answer::Attached(attached) => {
+                        // No older fact about this registration may hit the new session.
+                        while self.step_walk(now) || self.step_backlog(now) {}
+                        self.attached(now, slot, present, attached);
+                    }
+                    Answer::Refused(refusal) if present => self.refused(now, slot, &refusal),
+                    Answer::Refused(_) | Answer::Accepted(_) | Answer::Done => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_tenant(&self, ticket: Ticket) -> bool {
+        self.sessions.get(ticket.slot).is_some_and(|session| session.tenant == ticket.tenant)
+    }
+
+    fn attached(&mut self, now: Moment, slot: u32, present: bool, attached: Attached) {
+        let session = self.sessions.get(slot).filter(|_| present);
+        let adopts = |session: &Session| session.registered().is_some_and(|registered| registered.socket == attached.socket);
+        let registers =
+            |session: &Session| matches!(&session.phase, Phase::Registering(registering) if registering.socket == attached.socket);
+        match session {
+            Some(session) if registers(session) => {}
+            Some(session) if adopts(session) => return self.adopted(now, slot, &attached),
+            Some(_) | None => {
+                // It closed while the writer was at it.
+                let leave = Leave { reg: attached.reg, socket: attached.socket };
+                return self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(leave)));
+            }
+        }
+        self.detach_previous(now, slot);
+        self.displace(now, slot, &attached);
+        self.seat(slot, &attached);
+        self.counters.registered += 1;
+        self.with(now, slot, |session, cx| session.attach(cx, attached));
+    }
+
+    /// Who the socket was until now: its last proofs, then its leave.
+    fn detach_previous(&mut self, now: Moment, slot: u32) {
+        let Some(registered) = self.sessions.get(slot).and_then(|session| session.registered()) else { return };
+        let (reg, socket) = (registered.reg, registered.socket);
+        self.collect(slot);
+        self.unseat(slot);
+        self.save(now);
+        self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(Leave { reg, socket })));
+    }
+
+    /// The socket that served the device until now: with a device id it is closed, a ghost's becomes an extra.
+    fn displace(&mut self, now: Moment, slot: u32, attached: &Attached) {
+        let Some(dev) = attached.dev else { return };
+        self.saving.disown(dev);
+        let Some(old) = self.seats.get(&dev).and_then(|seat| seat.slot).filter(|old| *old != slot) else { return };
+        self.counters.displaced += 1;
+        if let Some(seat) = self.seats.get_mut(&dev) {
+            seat.slot = None;
+        }
+        let named = self.sessions.get(old).and_then(|session| session.registered()).is_some_and(|old| old.device_id.is_some());
+        if named {
+            self.with(now, old, |session, cx| session.disown(cx));
+            self.with(now, old, |session, cx| session.close(cx, Goodbye::Fin));
+        } else {
+            self.with(now, old, |session, cx| session.displace(cx));
+        }
+    }
+
+    fn seat(&mut self, slot: u32, attached: &Attached) {
+        let home = self.homes.entry(attached.reg).or_default();
+        home.slots.push(slot);
+        if let Some(dev) = attached.dev {
+            home.devs.push(dev);
+            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot) });
+        }
+    }
+
+    /// Takes a socket off its registration's list.
+    fn unseat(&mut self, slot: u32) {
+        let Some(registered) = self.sessions.get(slot).and_then(|session| session.registered()) else { return };
+        let (reg, dev) = (registered.reg, registered.dev);
+        if let Some(seat) = dev.and_then(|dev| self.seats.get_mut(&dev)).filter(|seat| seat.slot == Some(slot)) {
+            seat.slot = None;
+        }
+        let Some(home) = self.homes.get_mut(&reg) else { return };
+        home.slots.retain(|other| *other != slot);
+        if home.slots.is_empty() {
+            for dev in self.homes.remove(&reg).unwrap_or_default().devs {
+                self.seats.remove(&dev);
+            }
+        }
+    }
+
+    /// A registered socket leaves its registration: by `41`, by its end, by a move.
+    pub(super) fn detach(&mut self, now: Moment, slot: u32) {
+        let Some(registered) = self.sessions.get(slot).and_then(|session| session.registered()) else { return };
+        let (reg, socket) = (registered.reg, registered.socket);
+        if !self.collect(slot) {
+            // A register decides about its device just now: what it has not told yet is not told any more.
+            self.with_registered(slot, |registered| registered.proving.disown());
+        }
+        self.unseat(slot);
+        self.save(now);
+        self.saving.hurry();
+        self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(Leave { reg, socket })));
+        self.with(now, slot, |session, cx| session.detach(cx));
+    }
+
+    fn with_registered(&mut self, slot: u32, f: impl FnOnce(&mut crate::session::Registered)) {
+        if let Some(registered) = self.sessions.get_mut(slot).and_then(|session| session.registered_mut()) {
+            f(registered);
+        }
+    }
+
+    fn refused(&mut self, now: Moment, slot: u32, refusal: &Refusal) {
+        let registers = |session: &Session| matches!(&session.phase, Phase::Registering(registering) if registering.asked);
+        if !self.sessions.get(slot).is_some_and(registers) {
+            return self.with_registered(slot, |registered| {
+                if registered.adopting == Adopting::Asked {
+                    registered.adopting = Adopting::No;
+                }
+            });
+        }
+        self.counters.refused_registers += 1;
+        self.with(now, slot, |session, cx| session.refused(cx, refusal));
+    }
+
+    /// An extra has answered its question: it becomes a device of its own, at its own proven position.
+    pub(super) fn adopt(&mut self, slot: u32) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let Some(registered) = session.registered() else { return };
+        let request = Adopt {
+            reg: registered.reg,
+            print: session.peer.print,
+            addr: session.peer.addr,
+            cursor: registered.proving.proven,
+            socket: registered.socket,
+        };
+        let ticket = session.ticket(slot);
+        self.out.push_back(Output::Ask(ticket, Request::Adopt(request)));
+    }
+
+    fn adopted(&mut self, now: Moment, slot: u32, attached: &Attached) {
+        if let Some(dev) = attached.dev {
+            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot) });
+            if let Some(home) = self.homes.get_mut(&attached.reg) {
+                home.devs.push(dev);
+            }
+        }
+        self.with(now, slot, |session, cx| {
+            session.adopted(attached.dev);
+            session.settle(cx);
+        });
+        self.saving.dirty(slot);
+    }
+
+    fn adopted_not(&mut self, slot: u32) {
+        self.with_registered(slot, |registered| {
+            if registered.adopting == Adopting::Asked {
+                registered.adopting = Adopting::No;
+            }
+        });
+    }
+
+    pub(super) fn report(&mut self, slot: u32, said: Said) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let registered = session.registered();
+        let report = Report {
+            app: AppNo::DEFAULT,
+            reg: registered.map(|registered| registered.reg),
+            dev: registered.and_then(|registered| registered.dev),
+            id: said.id,
+            inferred: said.inferred,
+            written: registered.map(|_| session.written()).unwrap_or_default(),
+            status: said.status,
+        };
+        let ticket = match said.ack {
+            Some(_) => Ticket { ack: said.ack, ..session.ticket(slot) },
+            None => Ticket::NOBODY,
+        };
+        self.out.push_back(Output::Ask(ticket, Request::Report(report)));
+    }
+
+    /// A report's answer goes to the socket that asked for an ack.
+    pub(super) fn acked(&mut self, now: Moment, ticket: Ticket, id: u64, answer: &Answer) {
+        let json = match answer {
+            Answer::Refused(refusal) => format!("{{\"error\":{}}}", refusal_json(refusal)),
+            Answer::Done | Answer::Accepted(_) | Answer::Attached(_) => "{\"ok\":true}".to_owned(),
+        };
+        if self.is_tenant(ticket) {
+            self.with(now, ticket.slot, |session, cx| {
+                session.ack(cx, Some(id), &json);
+                session.settle(cx);
+            });
+        }
+    }
+}

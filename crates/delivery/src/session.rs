@@ -1,0 +1,375 @@
+//! One device's connection as a machine: what it may get next, and what its answers prove.
+//!
+//! `Anonymous` -> `Registering` -> `Registered` (its [`Stream`] is shut while the app attaches its listener, then replays,
+//! then is live, or behind) -> closing. It nests the Engine.IO machine. It knows no other socket, no store and no clock:
+//! what needs them it leaves as an [`Effect`] to the roster.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use tidings_engineio::{Action, By, Data, Engine, Event, Goodbye, Input, Link, Moment, Opening, Outgoing, Reason, Revision};
+use tidings_model::{Attached, Code, Dev, DeviceId, Millis, Page, Position, Print, Proof, Refusal, RegNo, SocketId, Token, Uid};
+use tidings_socketio::attachments::Pending;
+
+mod hearing;
+mod proving;
+mod writing;
+
+pub(crate) use writing::BROADCAST;
+
+use crate::context::{Context, Effect};
+use crate::encoded::Encoded;
+use crate::intent::refusal_json;
+use crate::mark::Epoch;
+use crate::proof::{Outstanding, Proving};
+use crate::output::{Output, Ticket};
+use crate::query::Hello;
+use crate::rate::Rates;
+use crate::stream::{Flow, Stream};
+
+/// How long `_register` waits for an answer behind it before the listening delay starts anyway.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A registering socket may have so many events waiting behind its `register`.
+const HELD_EVENTS: usize = 64;
+const HELD_BYTES: usize = 64 * 1024;
+/// A session on polling holds so much for its next GETs; the rest waits in the stream.
+const POLL_PACKETS: usize = 32;
+const POLL_BYTES: usize = 256 * 1024;
+/// After a last question a draining socket is given so long.
+const DRAIN_WITHIN: Duration = Duration::from_millis(600);
+
+/// What is known of the client behind a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    pub(crate) addr: IpAddr,
+    pub(crate) print: Print,
+    /// A Java agent: it follows a 302 on its polls, and repeats with it.
+    pub(crate) follows_redirects: bool,
+    /// A WebSocket pong may come from a proxy: it proves nothing.
+    pub(crate) pongs_prove: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Anonymous,
+    Registering(Box<Registering>),
+    Registered(Box<Registered>),
+}
+
+/// A `register` is with the writer, or on its way to its worker.
+#[derive(Debug)]
+pub(crate) struct Registering {
+    pub(crate) uid: Uid,
+    pub(crate) device_id: Option<DeviceId>,
+    pub(crate) socket: SocketId,
+    /// From the handshake: no `_register` follows.
+    pub(crate) silent: bool,
+    pub(crate) ack: Option<u64>,
+    pub(crate) asked: bool,
+    /// Who the socket is until the answer.
+    pub(crate) previous: Option<Box<Registered>>,
+    /// Events that came behind the `register`.
+    held: VecDeque<Held>,
+    held_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Held {
+    name: String,
+    args: Vec<String>,
+    ack: Option<u64>,
+}
+
+/// Whose socket it is.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) reg: RegNo,
+    pub(crate) uid: Uid,
+    pub(crate) device_id: Option<DeviceId>,
+    pub(crate) token: Token,
+    pub(crate) socket: SocketId,
+    /// None: an extra, live only.
+    pub(crate) dev: Option<Dev>,
+    pub(crate) proving: Proving,
+    pub(crate) outstanding: Outstanding,
+    listening: Listening,
+    /// A displaced socket wants to become a device of its own when it answers.
+    pub(crate) adopting: Adopting,
+    /// What registrations that this socket served before may still get proven.
+    pub(crate) formers: Vec<Former>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Adopting {
+    No,
+    /// It was asked for a proof.
+    Waiting,
+    /// The writer was asked.
+    Asked,
+}
+
+/// A registration that this socket has left: proofs of what it was given then still count.
+#[derive(Debug)]
+pub(crate) struct Former {
+    epoch: Epoch,
+    pub(crate) dev: Dev,
+    given: Position,
+    proving: Proving,
+}
+
+/// A legacy app may attach its listener some time after `_register`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listening {
+    /// Until the client has answered question or answer `serial`, at most until `give_up`.
+    Unanswered { serial: u32, give_up: Moment },
+    Until(Moment),
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joined {
+    Never,
+    Yes,
+    /// By `41`.
+    Left,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) engine: Engine,
+    pub(crate) tenant: u32,
+    pub(crate) key: [u8; 12],
+    pub(crate) peer: Peer,
+    pub(crate) joined: Joined,
+    pub(crate) phase: Phase,
+    pub(crate) stream: Stream,
+    pub(crate) epoch: Epoch,
+    /// Broadcasts in (from, upto] were given to this very socket.
+    had: (Position, Position),
+    /// Its place in the app's list of members.
+    pub(crate) member: u32,
+    blocked: bool,
+    slow: bool,
+    over: bool,
+    /// The last question of a stop; then the socket is closed.
+    draining: Option<Moment>,
+    /// A read was refused: it may be asked again then.
+    read_again: Option<Moment>,
+    /// SIO5: a CONNECT has to come until then.
+    connect_by: Option<Moment>,
+    /// What the roster has been told to wake us at.
+    filed: Option<Moment>,
+    hello: Option<Box<Hello>>,
+    attachments: Option<Box<Pending>>,
+    rates: Option<Box<Rates>>,
+}
+
+impl Session {
+    pub(crate) fn open(cx: &mut Context<'_>, opening: &Opening<'_>, peer: Peer, tenant: u32) -> Self {
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        let engine = Engine::open(cx.now, &cx.config.engine, opening, &mut |action| out.push_back(Output::Do(slot, action)));
+        let mut session = Self {
+            engine,
+            tenant,
+            key: opening.sid.key,
+            peer,
+            joined: Joined::Never,
+            phase: Phase::Anonymous,
+            stream: Stream::live_from(cx.processed),
+            epoch: Epoch::default(),
+            had: (cx.processed, cx.processed),
+            member: u32::MAX,
+            blocked: false,
+            slow: cx.config.slow_proof || !peer.pongs_prove,
+            over: false,
+            draining: None,
+            read_again: None,
+            connect_by: None,
+            filed: None,
+            hello: Hello::parse(opening.query),
+            attachments: None,
+            rates: None,
+        };
+        match opening.revision {
+            Revision::V3 => session.join_silently(cx),
+            Revision::V4 => session.connect_by = Some(cx.now + cx.config.connect_timeout),
+        }
+        session.settle(cx);
+        session
+    }
+
+    pub(crate) fn handle_input(&mut self, cx: &mut Context<'_>, input: Input<'_>) {
+        match input {
+            Input::Blocked => self.blocked = true,
+            Input::Drained => self.blocked = false,
+            input => {
+                let (slot, out) = (cx.slot, &mut *cx.out);
+                let mut act = |action| out.push_back(Output::Do(slot, action));
+                let events = self.engine.handle_input(cx.now, &cx.config.engine, input, &mut act);
+                self.handle_events(cx, events);
+            }
+        }
+        self.settle(cx);
+    }
+
+    pub(crate) fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        self.filed = None;
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        let mut act = |action| out.push_back(Output::Do(slot, action));
+        let events = self.engine.handle_timeout(cx.now, &cx.config.engine, &mut act);
+        self.handle_events(cx, events);
+        if self.connect_by.is_some_and(|by| cx.now >= by) {
+            self.connect_by = None;
+            self.close(cx, Goodbye::Fin);
+        }
+        self.time_proofs(cx);
+        self.time_listening(cx);
+        if self.draining.is_some_and(|by| cx.now >= by) {
+            self.close(cx, Goodbye::Fin);
+        }
+        self.settle(cx);
+    }
+
+    fn handle_events<'a>(&mut self, cx: &mut Context<'_>, events: impl IntoIterator<Item = Event<'a>>) {
+        for event in events {
+            if self.over {
+                return;
+            }
+            match event {
+                Event::Message(Data::Text(text)) => self.hear_text(cx, &text),
+                Event::Message(Data::Binary(bytes)) => self.hear_binary(cx, &bytes),
+                Event::Answered { serial, mark, by } => self.answered(cx, serial, mark, by),
+                Event::Unanswered => self.unanswered(cx),
+                Event::Upgraded => self.ask_if_unproven(cx),
+                Event::Closed(reason) => self.closed(cx, reason),
+            }
+        }
+    }
+
+    /// What every touch of a session ends with: what may leave leaves, and the next deadline is filed.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
+        if self.over {
+            return;
+        }
+        self.pump(cx);
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        self.engine.flush(&mut |action| out.push_back(Output::Do(slot, action)));
+        self.file(cx);
+    }
+
+    fn file(&mut self, cx: &mut Context<'_>) {
+        let Some(due) = self.due(cx) else { return };
+        if self.filed.is_none_or(|filed| due < filed) {
+            self.filed = Some(due);
+            cx.out.push_back(Output::Wake(cx.slot, due));
+        }
+    }
+
+    fn due(&self, cx: &Context<'_>) -> Option<Moment> {
+        let registered = self.registered();
+        let listening = registered.and_then(|registered| match registered.listening {
+            Listening::Unanswered { give_up, .. } => Some(give_up),
+            Listening::Until(at) => Some(at),
+            Listening::Over => None,
+        });
+        let proving = registered.and_then(|registered| registered.proving.due());
+        let all = [self.engine.poll_timeout(&cx.config.engine), listening, proving, self.connect_by, self.draining, self.read_again];
+        all.into_iter().flatten().min()
+    }
+
+    /// Who the socket is now: also while it registers as somebody else.
+    pub(crate) fn registered(&self) -> Option<&Registered> {
+        match &self.phase {
+            Phase::Registered(registered) => Some(registered),
+            Phase::Registering(registering) => registering.previous.as_deref(),
+            Phase::Anonymous => None,
+        }
+    }
+
+    pub(crate) fn registered_mut(&mut self) -> Option<&mut Registered> {
+        match &mut self.phase {
+            Phase::Registered(registered) => Some(registered),
+            Phase::Registering(registering) => registering.previous.as_deref_mut(),
+            Phase::Anonymous => None,
+        }
+    }
+
+    pub(crate) fn is_member(&self) -> bool {
+        self.joined == Joined::Yes && !self.hello.as_ref().is_some_and(|hello| hello.wants_two)
+    }
+
+    pub(crate) fn ticket(&self, slot: u32) -> Ticket {
+        Ticket { slot, tenant: self.tenant, ack: None }
+    }
+
+    /// How far in the log this registration was written to.
+    pub(crate) fn written(&self) -> Position {
+        let (epoch, at) = Epoch::of(self.engine.written());
+        if epoch == self.epoch { at } else { Position::ZERO }
+    }
+
+    /// Another socket has its device: what it has not told yet is not told any more.
+    pub(crate) fn disown(&mut self, _cx: &mut Context<'_>) {
+        if let Some(registered) = self.registered_mut() {
+            registered.dev = None;
+            registered.proving.disown();
+        }
+    }
+
+    pub(crate) fn forget_deadline(&mut self) {
+        self.filed = None;
+    }
+
+    /// The same broadcasts in the same shape as everybody: the walk may write a shared frame.
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.stream.is_flowing() && !self.blocked && self.engine.is_on_socket()
+    }
+
+    pub(crate) fn close(&mut self, cx: &mut Context<'_>, goodbye: Goodbye) {
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        if self.engine.close(cx.now, goodbye, &mut |action| out.push_back(Output::Do(slot, action))) {
+            self.closed(cx, Reason::Closed);
+        } else {
+            self.file(cx);
+        }
+    }
+
+    fn closed(&mut self, cx: &mut Context<'_>, reason: Reason) {
+        if self.over {
+            return;
+        }
+        self.over = true;
+        // What was answered less than 250 ms before the end proves nothing.
+        if let Some(registered) = self.registered_mut() {
+            registered.proving.forget_held();
+        }
+        cx.effect(Effect::Closed(reason));
+    }
+
+    /// The process stops: one last question, then the end.
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) {
+        if self.over {
+            return;
+        }
+        let unproven = self.registered().is_some_and(|registered| registered.dev.is_some()) && self.has_unproven();
+        if unproven && self.engine.is_on_socket() {
+            self.ask(cx);
+            self.draining = Some(cx.now + DRAIN_WITHIN);
+            self.file(cx);
+        } else {
+            self.end(cx);
+        }
+    }
+
+    /// Ends at once, whatever waits.
+    pub(crate) fn end(&mut self, cx: &mut Context<'_>) {
+        self.close(cx, Goodbye::Fin);
+        self.closed(cx, Reason::Closed);
+    }
+
+    fn violate(&mut self, cx: &mut Context<'_>) {
+        self.close(cx, Goodbye::Fin);
+    }
+}

@@ -1,0 +1,232 @@
+//! What the client says: Socket.IO packets in.
+
+use super::*;
+use crate::context::Said;
+use crate::intent::{Intent, ReportedId};
+use tidings_socketio::{Packet, PacketType, decode};
+
+impl Session {
+    pub(super) fn hear_text(&mut self, cx: &mut Context<'_>, text: &str) {
+        // A text packet while attachments are due breaks the protocol, as does what is no packet.
+        let packet = match decode(text) {
+            Ok(packet) if self.attachments.is_none() => packet,
+            Ok(_) | Err(_) => return self.violate(cx),
+        };
+        match packet.kind {
+            PacketType::Connect => self.hear_connect(cx, &packet),
+            _ if self.joined == Joined::Never => self.violate(cx),
+            PacketType::ConnectError => self.violate(cx),
+            // A late emit after a kick, or to a namespace that was refused.
+            _ if packet.namespace != "/" || self.joined != Joined::Yes => {}
+            PacketType::Disconnect => self.leave(cx),
+            PacketType::Ack => {}
+            PacketType::Event => self.hear_event(cx, &packet),
+            PacketType::BinaryEvent | PacketType::BinaryAck => self.expect_attachments(cx, packet),
+        }
+    }
+
+    pub(super) fn hear_binary(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+        let Some(mut pending) = self.attachments.take() else { return self.violate(cx) };
+        match pending.push(bytes) {
+            Ok(true) => self.hear_whole(cx, *pending),
+            Ok(false) => self.attachments = Some(pending),
+            Err(_) => self.violate(cx),
+        }
+    }
+
+    fn expect_attachments(&mut self, cx: &mut Context<'_>, packet: Packet<'_>) {
+        match Pending::new(packet, cx.config.engine.max_payload) {
+            Ok(pending) if pending.is_complete() => self.hear_whole(cx, pending),
+            Ok(pending) => self.attachments = Some(Box::new(pending)),
+            Err(_) => self.violate(cx),
+        }
+    }
+
+    /// The legacy events carry no binary: their arguments are read with the placeholders in them.
+    fn hear_whole(&mut self, cx: &mut Context<'_>, pending: Pending) {
+        let text = pending.header();
+        match decode(text) {
+            Ok(packet) if packet.kind == PacketType::BinaryEvent => self.hear_event(cx, &packet),
+            Ok(_) => {}
+            Err(_) => self.violate(cx),
+        }
+    }
+
+    fn hear_connect(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        let root = packet.namespace == "/";
+        match (self.engine.revision(), root, self.joined) {
+            (_, false, _) => self.refuse_namespace(cx, packet.namespace),
+            // Old Swift and C++ clients say it, though they are in already.
+            (Revision::V3, true, _) => {}
+            (Revision::V4, true, Joined::Yes) => self.violate(cx),
+            (Revision::V4, true, Joined::Never | Joined::Left) => {
+                if packet.data.as_ref().and_then(|auth| auth.member("v")) == Some("2") {
+                    self.hello.get_or_insert_default().wants_two = true;
+                }
+                self.join(cx);
+            }
+        }
+    }
+
+    fn refuse_namespace(&mut self, cx: &mut Context<'_>, namespace: &str) {
+        const WHY: &str = "Invalid namespace";
+        let error = match self.engine.revision() {
+            Revision::V3 => format!("44{namespace},\"{WHY}\""),
+            Revision::V4 => format!("44{namespace},{{\"message\":\"{WHY}\"}}"),
+        };
+        self.say(cx, &Encoded::packet(&error));
+    }
+
+    /// EIO3 joins `/` without being asked.
+    pub(super) fn join_silently(&mut self, cx: &mut Context<'_>) {
+        self.say(cx, &Encoded::packet("40"));
+        self.joined(cx);
+    }
+
+    fn join(&mut self, cx: &mut Context<'_>) {
+        let id = public_id([cx.dice.roll(), cx.dice.roll()]);
+        self.say(cx, &Encoded::packet(&format!("40{{\"sid\":\"{id}\"}}")));
+        self.joined(cx);
+    }
+
+    fn joined(&mut self, cx: &mut Context<'_>) {
+        self.joined = Joined::Yes;
+        self.connect_by = None;
+        self.stream = Stream::live_from(cx.processed);
+        self.had = (cx.processed, cx.processed);
+        cx.effect(Effect::Joined);
+        let Some(hello) = &self.hello else { return };
+        match (hello.obstacle(), hello.uid.clone()) {
+            (Some(refusal), _) | (None, Some(Err(refusal))) => self.refuse_register(cx, &refusal, None),
+            (None, Some(Ok(uid))) => self.register(cx, uid, true, None),
+            (None, None) => {}
+        }
+    }
+
+    /// `41`: the client leaves the namespace; the transport stays, and nothing proves anything any more.
+    fn leave(&mut self, cx: &mut Context<'_>) {
+        self.joined = Joined::Left;
+        if let Some(registered) = self.registered_mut() {
+            registered.proving.forget_held();
+        }
+        cx.effect(Effect::Left);
+    }
+
+    fn hear_event(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        let Ok(event) = packet.event() else { return self.violate(cx) };
+        let Phase::Registering(registering) = &mut self.phase else {
+            return self.deal(cx, &event.name, &event.args, event.id);
+        };
+        // Events are dealt with in order: these wait for the answer to `register`.
+        registering.held_bytes += event.name.len() + event.args.iter().map(|arg| arg.len()).sum::<usize>();
+        if registering.held.len() >= HELD_EVENTS || registering.held_bytes > HELD_BYTES {
+            return self.violate(cx);
+        }
+        let args = event.args.iter().map(|arg| (*arg).to_owned()).collect();
+        registering.held.push_back(Held { name: event.name.to_string(), args, ack: event.id });
+    }
+
+    fn deal(&mut self, cx: &mut Context<'_>, name: &str, args: &[&str], ack: Option<u64>) {
+        match Intent::parse(name, args) {
+            Err(refusal) if name == "register" => self.refuse_register(cx, &refusal, ack),
+            Err(refusal) => self.refuse(cx, &refusal, ack),
+            Ok(Intent::Register(uid)) => self.register(cx, uid, false, ack),
+            Ok(Intent::Report { status, id }) => self.report(cx, status, id, ack),
+            Ok(Intent::Chatter) => {
+                tracing::debug!(?args, "my event");
+                self.ack(cx, ack, "{\"ok\":true}");
+            }
+            Ok(Intent::PageEvent | Intent::Unknown) => {
+                let refusal = Refusal::new(Code::Forbidden, "devices may not send this event");
+                self.refuse(cx, &refusal, ack);
+            }
+        }
+    }
+
+    /// The events that waited for the answer, until one of them registers again.
+    pub(super) fn deal_held(&mut self, cx: &mut Context<'_>, mut held: VecDeque<Held>) {
+        while let Some(event) = held.pop_front() {
+            let args: Vec<&str> = event.args.iter().map(String::as_str).collect();
+            self.deal(cx, &event.name, &args, event.ack);
+            if let Phase::Registering(registering) = &mut self.phase {
+                registering.held = held;
+                return;
+            }
+        }
+    }
+
+    fn register(&mut self, cx: &mut Context<'_>, uid: Uid, silent: bool, ack: Option<u64>) {
+        if let Some(refusal) = self.hello.as_ref().and_then(|hello| hello.obstacle()) {
+            return self.refuse_register(cx, &refusal, ack);
+        }
+        let device_id = self.hello.as_ref().and_then(|hello| hello.device_id()).cloned();
+        let same = |registered: &Registered| registered.uid == uid && registered.device_id == device_id;
+        if self.registered().is_some_and(same) {
+            return self.answer_again(cx, ack);
+        }
+        let limit = cx.config.limits.registers_per_socket_per_min;
+        if !self.rates.get_or_insert_default().registers.allow(cx.now, limit) {
+            let refusal = Refusal::new(Code::RateLimited, format!("more than {limit} registers a minute on this socket"));
+            return self.refuse_register(cx, &refusal, ack);
+        }
+        let previous = match std::mem::replace(&mut self.phase, Phase::Anonymous) {
+            Phase::Registered(registered) => Some(registered),
+            Phase::Registering(_) | Phase::Anonymous => None,
+        };
+        let (held, held_bytes) = (VecDeque::new(), 0);
+        let socket = SocketId(u64::from(cx.config.worker) << 48 | cx.dice.roll() >> 16);
+        let registering = Registering { uid, device_id, socket, silent, ack, asked: false, previous, held, held_bytes };
+        self.phase = Phase::Registering(Box::new(registering));
+        cx.effect(Effect::Register);
+    }
+
+    /// A `register` for the registration that the socket serves already: answered at once. A listening delay that still
+    /// runs begins anew, none starts where it is over.
+    fn answer_again(&mut self, cx: &mut Context<'_>, ack: Option<u64>) {
+        let Some(token) = self.registered().map(|registered| registered.token.clone()) else { return };
+        let listens = self.registered().is_some_and(|registered| registered.listening == Listening::Over);
+        self.say_registered(cx, &token, ack);
+        if !listens {
+            self.await_listener(cx);
+        }
+    }
+
+    fn report(&mut self, cx: &mut Context<'_>, status: tidings_json::Json, id: Option<ReportedId>, ack: Option<u64>) {
+        let limit = cx.config.limits.reports_per_socket_per_min;
+        if !self.rates.get_or_insert_default().reports.allow(cx.now, limit) {
+            let refusal = Refusal::new(Code::RateLimited, format!("more than {limit} reports a minute on this socket"));
+            return self.refuse(cx, &refusal, ack);
+        }
+        let outstanding = |registered: &mut Registered| registered.outstanding.end();
+        let (id, inferred) = match id {
+            Some(ReportedId::Message(id)) => (Some(id), None),
+            Some(ReportedId::Foreign) => (None, None),
+            None => (None, self.registered_mut().and_then(outstanding)),
+        };
+        cx.effect(Effect::Report(Said { status, id, inferred, ack }));
+    }
+
+    pub(super) fn refuse(&mut self, cx: &mut Context<'_>, refusal: &Refusal, ack: Option<u64>) {
+        self.ack(cx, ack, &format!("{{\"error\":{}}}", refusal_json(refusal)));
+    }
+
+    pub(super) fn refuse_register(&mut self, cx: &mut Context<'_>, refusal: &Refusal, ack: Option<u64>) {
+        self.say(cx, &Encoded::event("_register_error", &refusal_json(refusal)));
+        self.refuse(cx, refusal, ack);
+    }
+
+    /// The answer to an event that asked for one.
+    pub(crate) fn ack(&mut self, cx: &mut Context<'_>, ack: Option<u64>, answer: &str) {
+        if let Some(id) = ack {
+            self.say(cx, &Encoded::packet(&format!("43{id}[{answer}]")));
+        }
+    }
+}
+
+/// A socket's public id: not the Engine.IO sid, which is a secret. 20 characters.
+fn public_id(random: [u64; 2]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let [low, high] = random;
+    let digits = (0..10).flat_map(|i| [low >> (6 * i), high >> (6 * i)]);
+    digits.map(|digit| char::from(ALPHABET[(digit & 63) as usize])).collect()
+}

@@ -1,0 +1,190 @@
+//! What the client's answers prove, and when it is asked.
+
+use super::*;
+use crate::context::FormerProof;
+use crate::output::Output;
+
+impl Session {
+    pub(super) fn answered(&mut self, cx: &mut Context<'_>, serial: u32, mark: u64, by: By) {
+        self.heard(cx, serial);
+        // After the client's own `41` nothing counts.
+        if self.joined != Joined::Yes {
+            return;
+        }
+        match by {
+            By::Engine | By::Slow => self.count(cx, mark, Proof::Engine),
+            By::Poll => self.count(cx, mark, Proof::Poll),
+            By::Peer if self.peer.pongs_prove && !self.slow => {
+                if let Some(registered) = self.registered_mut() {
+                    registered.proving.misses = 0;
+                    registered.proving.hold(mark, cx.now);
+                }
+            }
+            By::Peer | By::Nothing => {}
+        }
+        self.ask_if_unproven(cx);
+    }
+
+    /// Pongs that have waited out their 250 ms, and the question that live broadcasts are due.
+    pub(super) fn time_proofs(&mut self, cx: &mut Context<'_>) {
+        while let Some(mark) = self.registered_mut().and_then(|registered| registered.proving.ripe(cx.now)) {
+            self.count(cx, mark, Proof::Peer);
+        }
+        let Some(registered) = self.registered_mut() else { return };
+        if registered.proving.ask_at.is_some_and(|at| cx.now >= at) {
+            registered.proving.ask_at = None;
+            if !self.slow_on_socket() {
+                self.ask(cx);
+            }
+        }
+    }
+
+    /// Everything up to `mark` has arrived.
+    fn count(&mut self, cx: &mut Context<'_>, mark: u64, proof: Proof) {
+        let (epoch, at) = Epoch::of(mark);
+        self.count_formers(cx, epoch, at, proof);
+        if epoch != self.epoch {
+            return;
+        }
+        self.stream.prove(at);
+        let Some(registered) = self.registered_mut() else { return };
+        let news = registered.proving.count(at, proof, cx.time);
+        if news {
+            cx.effect(Effect::Proven);
+        }
+        if registered.adopting == Adopting::Waiting {
+            registered.adopting = Adopting::Asked;
+            cx.effect(Effect::Adopt);
+        }
+        if self.draining.is_some() && !self.has_unproven() {
+            // The roster takes the proof first.
+            self.draining = Some(cx.now);
+        }
+    }
+
+    /// A proof that comes after a detach still counts, for whom the socket served then.
+    fn count_formers(&mut self, cx: &mut Context<'_>, epoch: Epoch, at: Position, proof: Proof) {
+        let time = cx.time;
+        let Some(registered) = self.registered_mut() else { return };
+        let mut proofs = Vec::new();
+        registered.formers.retain_mut(|former| {
+            let upto = match former.epoch.cmp(&epoch) {
+                std::cmp::Ordering::Less => former.given,
+                std::cmp::Ordering::Equal => at.min(former.given),
+                std::cmp::Ordering::Greater => return true,
+            };
+            if former.proving.count(upto, proof, time) {
+                let (upto, direct) = former.proving.take(former.dev);
+                proofs.push(FormerProof { dev: former.dev, upto, direct });
+            }
+            former.proving.proven < former.given
+        });
+        for proof in proofs {
+            cx.effect(Effect::FormerProven(proof));
+        }
+    }
+
+    /// An EIO3 question went unanswered: after two the socket's pongs are not waited for any more.
+    pub(super) fn unanswered(&mut self, cx: &mut Context<'_>) {
+        let Some(registered) = self.registered_mut() else { return };
+        registered.proving.misses += 1;
+        if registered.proving.misses >= 2 {
+            self.slow = true;
+        }
+        self.ask_if_unproven(cx);
+    }
+
+    pub(super) fn has_unproven(&self) -> bool {
+        let written = Epoch::of(self.engine.written());
+        let unproven = |registered: &Registered| {
+            let current = written.0 == self.epoch && written.1 > registered.proving.proven;
+            current || registered.proving.is_holding() || !registered.formers.is_empty()
+        };
+        self.registered().is_some_and(unproven)
+    }
+
+    /// If something unproven remains when an answer comes, the next question leaves at once.
+    pub(super) fn ask_if_unproven(&mut self, cx: &mut Context<'_>) {
+        let Some(registered) = self.registered() else { return };
+        let awaits_listener = matches!(registered.listening, Listening::Unanswered { .. });
+        let written = Epoch::of(self.engine.written());
+        let waits = self.engine.written() <= registered.proving.held_mark();
+        let unproven = registered.dev.is_some() && written.0 == self.epoch && written.1 > registered.proving.proven && !waits;
+        if awaits_listener || registered.adopting == Adopting::Waiting || (unproven && !self.slow_on_socket()) {
+            self.ask(cx);
+        }
+    }
+
+    pub(super) fn ask(&mut self, cx: &mut Context<'_>) {
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        self.engine.ask(cx.now, &mut |action| out.push_back(Output::Do(slot, action)));
+    }
+
+    /// EIO3 on a WebSocket whose pongs prove nothing: it is proven by the client's own pings.
+    pub(super) fn slow_on_socket(&self) -> bool {
+        self.slow && self.engine.revision() == Revision::V3
+    }
+
+    /// The old socket of a ghost that another socket has taken: live only, until it answers for itself.
+    pub(crate) fn displace(&mut self, cx: &mut Context<'_>) {
+        let Some(registered) = self.registered_mut() else { return };
+        registered.dev = None;
+        registered.proving.disown();
+        registered.adopting = Adopting::Waiting;
+        self.ask(cx);
+        self.settle(cx);
+    }
+
+    /// The writer made the extra a device of its own, or would not.
+    pub(crate) fn adopted(&mut self, dev: Option<Dev>) {
+        let Some(registered) = self.registered_mut() else { return };
+        registered.adopting = Adopting::No;
+        registered.dev = dev;
+    }
+
+    /// Nothing follows `_register` until the client has answered behind it, and then for the delay.
+    pub(super) fn await_listener(&mut self, cx: &mut Context<'_>) {
+        let serial = self.engine.next_serial();
+        let listening = Listening::Unanswered { serial, give_up: cx.now + ANSWER_WITHIN };
+        if let Some(registered) = self.registered_mut() {
+            registered.listening = listening;
+        }
+        self.ask(cx);
+    }
+
+    fn heard(&mut self, cx: &mut Context<'_>, answered: u32) {
+        let until = cx.now + cx.config.listen_delay;
+        let Some(registered) = self.registered_mut() else { return };
+        if let Listening::Unanswered { serial, .. } = registered.listening
+            && answered >= serial
+        {
+            registered.listening = Listening::Until(until);
+        }
+    }
+
+    pub(super) fn time_listening(&mut self, cx: &mut Context<'_>) {
+        let until = cx.now + cx.config.listen_delay;
+        let Some(registered) = self.registered_mut() else { return };
+        match registered.listening {
+            Listening::Unanswered { give_up, .. } if cx.now >= give_up => registered.listening = Listening::Until(until),
+            Listening::Until(at) if cx.now >= at => {
+                registered.listening = Listening::Over;
+                let extra = registered.dev.is_none();
+                self.start_giving(cx, extra);
+            }
+            Listening::Unanswered { .. } | Listening::Until(_) | Listening::Over => {}
+        }
+    }
+
+    /// The app listens: first what was missed, in order, then live. An extra has no mailbox.
+    fn start_giving(&mut self, cx: &mut Context<'_>, extra: bool) {
+        if self.stream.flow != Flow::Shut {
+            return;
+        }
+        if extra {
+            self.stream = Stream::live_from(cx.processed.max(self.stream.given));
+        } else {
+            self.stream.replay(cx.processed, cx.budget);
+        }
+    }
+}

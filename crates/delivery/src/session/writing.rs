@@ -1,0 +1,289 @@
+//! What the client gets: control packets, live messages, what waited, windows of a replay.
+
+use super::*;
+use crate::context::Run;
+use crate::output::Output;
+use crate::stream::{Item, Offer};
+use crate::config::DirectEvent;
+use tidings_model::{Published, Targets};
+
+impl Session {
+    /// A control packet: it goes where messages go, behind what was written.
+    pub(super) fn say(&mut self, cx: &mut Context<'_>, encoded: &Encoded) {
+        let frame = encoded.frame(self.engine.wants_ascii()).clone();
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        self.engine.send(Outgoing::Text(frame), None, false, &mut |action| out.push_back(Output::Do(slot, action)));
+    }
+
+    pub(super) fn can_write(&self) -> bool {
+        let full = self.registered().is_some_and(|registered| registered.proving.is_full());
+        let polling_full = self.engine.is_polling() && (self.engine.queued() >= POLL_PACKETS || self.engine.queued_bytes() >= POLL_BYTES);
+        !(self.blocked || full || polling_full || self.over || self.draining.is_some())
+    }
+
+    /// A message of the log for this socket.
+    pub(crate) fn offer(&mut self, cx: &mut Context<'_>, item: &Item) {
+        let can_write = self.can_write();
+        if self.stream.offer(item, can_write, &cx.config.limits, cx.budget) == Offer::Write {
+            self.write(cx, item);
+        }
+    }
+
+    /// Broadcasts that reached the worker together. The fast path is one shared write.
+    pub(crate) fn take_run(&mut self, cx: &mut Context<'_>, run: &Run<'_>) {
+        let fresh = run.items.first().is_some_and(|item| self.stream.is_below(item.at));
+        if !(fresh && self.is_flowing()) || self.draining.is_some() {
+            for item in run.items {
+                self.offer(cx, item);
+            }
+            return self.settle(cx);
+        }
+        cx.act(Action::Write { link: Link::Socket, bytes: run.joined.clone() });
+        self.engine.wrote(self.epoch.mark(run.last));
+        self.stream.wrote(run.last);
+        let slow = self.slow;
+        let spread = cx.config.proof_within * u32::from(self.key[2]) / 1024;
+        let Some(registered) = self.registered_mut() else { return };
+        for item in run.items {
+            registered.outstanding.wrote(item.at);
+        }
+        if registered.dev.is_some() && !slow && registered.proving.ask_at.is_none() {
+            registered.proving.ask_at = Some(cx.now + (cx.config.proof_within - spread));
+            self.file(cx);
+        }
+    }
+
+    /// Writes one message; a direct one's question leaves with it.
+    fn write(&mut self, cx: &mut Context<'_>, item: &Item) {
+        let mark = self.epoch.mark(item.at);
+        let wants_ascii = self.engine.wants_ascii();
+        let asks = item.direct && self.registered().is_some_and(|registered| registered.dev.is_some()) && !self.slow_on_socket();
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        let mut act = |action| out.push_back(Output::Do(slot, action));
+        if let Some((last, others)) = item.frames.split_last() {
+            for encoded in others {
+                self.engine.send(Outgoing::Text(encoded.frame(wants_ascii).clone()), Some(mark), false, &mut act);
+            }
+            let frame = last.frame(wants_ascii);
+            if asks {
+                self.engine.send_and_ask(cx.now, frame, mark, &mut act);
+            } else {
+                self.engine.send(Outgoing::Text(frame.clone()), Some(mark), false, &mut act);
+            }
+        }
+        self.note(cx, item);
+    }
+
+    /// Remembers what a written message may still need: a proof, a report.
+    fn note(&mut self, cx: &mut Context<'_>, item: &Item) {
+        let asks_later = !item.direct && !self.slow && self.engine.is_on_socket();
+        let spread = cx.config.proof_within * u32::from(self.key[2]) / 1024;
+        let Some(registered) = self.registered_mut() else { return };
+        registered.outstanding.wrote(item.at);
+        if registered.dev.is_none() {
+            return;
+        }
+        if item.direct {
+            registered.proving.wrote_direct(item.at, item.time);
+        }
+        if asks_later && registered.proving.ask_at.is_none() {
+            registered.proving.ask_at = Some(cx.now + (cx.config.proof_within - spread));
+        }
+    }
+
+    /// Moves on whatever may move: what waits, or the next window of mail.
+    pub(super) fn pump(&mut self, cx: &mut Context<'_>) {
+        while self.can_write() {
+            if self.stream.must_catch_up() {
+                self.stream.replay(cx.processed, cx.budget);
+            }
+            if let Some(item) = self.stream.pop(cx.budget) {
+                if !item.is_expired(cx.time) {
+                    self.write(cx, &item);
+                }
+                continue;
+            }
+            let provable = self.engine.is_on_socket() && !self.slow && self.registered().is_some_and(|registered| registered.dev.is_some());
+            if self.read_again.is_some_and(|at| cx.now < at) {
+                return;
+            }
+            self.read_again = None;
+            if let Some((after, upto)) = self.stream.ask_window(provable) {
+                cx.effect(Effect::Read { after, upto });
+            }
+            if !self.stream.must_catch_up() {
+                return;
+            }
+        }
+    }
+
+    /// A window of mail came from the reader.
+    pub(crate) fn page(&mut self, cx: &mut Context<'_>, page: &Page) {
+        let items: Vec<Item> = page
+            .messages
+            .iter()
+            .filter(|stored| stored.at > self.stream.given && cx.time < stored.message.expires)
+            .filter(|stored| !(stored.message.targets == Targets::Everyone && self.has_had(stored.at)))
+            .map(|stored| self.item(cx.config.direct_event, stored.at, stored.time, &stored.message))
+            .collect();
+        self.write_window(cx, &items);
+        let end = page.upto.max(self.stream.given);
+        self.stream.window(end, page.more);
+        self.settle(cx);
+    }
+
+    /// The readers were too busy, or the read failed: it is asked again a little later.
+    pub(crate) fn page_failed(&mut self, cx: &mut Context<'_>) {
+        self.stream.retry_window();
+        self.read_again = Some(cx.now + READ_AGAIN);
+        self.file(cx);
+    }
+
+    /// One write and one question for the whole window on a WebSocket.
+    fn write_window(&mut self, cx: &mut Context<'_>, items: &[Item]) {
+        let Some(last) = items.last() else { return };
+        if !self.engine.is_on_socket() {
+            for item in items {
+                self.write(cx, item);
+            }
+            return;
+        }
+        let mut bytes = BytesMut::with_capacity(items.iter().map(Item::bytes).sum());
+        for encoded in items.iter().flat_map(|item| item.frames.iter()) {
+            bytes.put_slice(encoded.raw().bytes());
+        }
+        cx.act(Action::Write { link: Link::Socket, bytes: bytes.freeze() });
+        self.engine.wrote(self.epoch.mark(last.at));
+        for item in items {
+            self.note(cx, item);
+        }
+        if !self.slow_on_socket() {
+            self.ask(cx);
+        }
+    }
+
+    pub(crate) fn item(&self, event: DirectEvent, at: Position, time: Millis, message: &Published) -> Item {
+        let direct = message.targets != Targets::Everyone;
+        let frames = match self.registered() {
+            Some(registered) if direct => direct_frames(event, registered, message.data.as_str()),
+            Some(_) | None => vec![Encoded::message(BROADCAST, message.data.as_str())],
+        };
+        Item { at, time, expires: message.expires, direct, frames: frames.into() }
+    }
+
+    fn has_had(&self, at: Position) -> bool {
+        self.had.0 < at && at <= self.had.1
+    }
+
+    /// The registration is the socket's: `_register` leaves, and nothing follows it before the app listens.
+    pub(crate) fn attach(&mut self, cx: &mut Context<'_>, attached: Attached) {
+        let Phase::Registering(registering) = std::mem::replace(&mut self.phase, Phase::Anonymous) else { return };
+        let Registering { uid, device_id, socket, silent, ack, previous, held, .. } = *registering;
+        let Some(epoch) = self.epoch.next() else { return self.violate(cx) };
+        self.widen_had();
+        let mut proving = Proving::starting_at(attached.cursor);
+        let mut formers = Vec::new();
+        if let Some(mut previous) = previous {
+            proving.inherit(&mut previous.proving);
+            formers = std::mem::take(&mut previous.formers);
+            if let Some(dev) = previous.dev {
+                formers.push(Former { epoch: self.epoch, dev, given: self.stream.given, proving: previous.proving });
+            }
+        }
+        // What this very socket was given for this device in an earlier life of the socket is not sent again.
+        let had = formers.iter().filter(|former| Some(former.dev) == attached.dev).map(|former| former.given).max();
+        let start = attached.cursor.max(had.unwrap_or_default());
+        if start > self.had.1 {
+            self.had = (start, start);
+        }
+        self.epoch = epoch;
+        self.stream.clear(cx.budget);
+        self.stream = Stream::shut_from(start);
+        self.tenant = cx.dice.roll() as u32;
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        let redirect = self.peer.follows_redirects && !cx.config.slow_proof;
+        self.engine.keep_answers(redirect, &mut |action| out.push_back(Output::Do(slot, action)));
+        let listening = Listening::Until(cx.now + cx.config.listen_delay);
+        let Attached { reg, token, dev, .. } = attached;
+        let registered = Registered {
+            reg,
+            uid,
+            device_id,
+            token: token.clone(),
+            socket,
+            dev,
+            proving,
+            outstanding: Outstanding::None,
+            listening,
+            adopting: Adopting::No,
+            formers,
+        };
+        self.phase = Phase::Registered(Box::new(registered));
+        if !silent {
+            self.say_registered(cx, &token, ack);
+            self.await_listener(cx);
+        }
+        self.deal_held(cx, held);
+        self.settle(cx);
+    }
+
+    /// Broadcasts that the stream until now has given belong to what this socket had.
+    fn widen_had(&mut self) {
+        let (from, upto) = self.had;
+        if self.stream.given >= from {
+            self.had = (from.min(self.stream.started), upto.max(self.stream.given));
+        }
+    }
+
+    pub(super) fn say_registered(&mut self, cx: &mut Context<'_>, token: &Token, ack: Option<u64>) {
+        let answer = format!("{{\"token\":\"{token}\"}}");
+        self.say(cx, &Encoded::event("_register", &answer));
+        self.ack(cx, ack, &answer);
+    }
+
+    /// The writer refused: a failed register changes nothing.
+    pub(crate) fn refused(&mut self, cx: &mut Context<'_>, refusal: &Refusal) {
+        let Phase::Registering(registering) = std::mem::replace(&mut self.phase, Phase::Anonymous) else { return };
+        let Registering { ack, previous, held, .. } = *registering;
+        if let Some(previous) = previous {
+            self.phase = Phase::Registered(previous);
+        }
+        self.refuse_register(cx, refusal, ack);
+        self.deal_held(cx, held);
+        self.settle(cx);
+    }
+
+    /// Ends the namespace for good: clients do not come back by themselves.
+    pub(crate) fn dismiss(&mut self, cx: &mut Context<'_>) {
+        self.say(cx, &Encoded::packet("41"));
+    }
+
+    /// The roster took the registration away (`41`, or it moved): what the socket is now is nobody.
+    pub(crate) fn detach(&mut self, cx: &mut Context<'_>) {
+        self.widen_had();
+        self.stream.clear(cx.budget);
+        self.stream = Stream::live_from(self.stream.given.max(self.had.1));
+        self.tenant = cx.dice.roll() as u32;
+        match &mut self.phase {
+            Phase::Registered(_) => self.phase = Phase::Anonymous,
+            Phase::Registering(registering) => registering.previous = None,
+            Phase::Anonymous => {}
+        }
+    }
+}
+
+const READ_AGAIN: Duration = Duration::from_millis(100);
+
+/// The event that every legacy socket of the app listens to.
+pub(crate) const BROADCAST: &str = "app broadcast";
+
+/// A direct message's events for one registration, as configured.
+fn direct_frames(event: DirectEvent, registered: &Registered, data: &str) -> Vec<Encoded> {
+    let by_token = || Encoded::message(registered.token.as_str(), data);
+    let by_uid = || Encoded::message(registered.uid.as_str(), data);
+    match event {
+        DirectEvent::Token => vec![by_token()],
+        DirectEvent::Uid => vec![by_uid()],
+        DirectEvent::Both => vec![by_token(), by_uid()],
+    }
+}

@@ -1,0 +1,240 @@
+//! What one socket has been given of the log, and what it gets next: live, waiting in its bounded queue, or read again.
+//!
+//! The one rule: a position at or below `covered` is taken care of, anything above it is not. So facts may come twice,
+//! late, or while a read is under way, and nothing is lost, doubled or reordered.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tidings_model::{Limits, Millis, Position};
+
+use crate::encoded::Encoded;
+
+/// A message on its way to one socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) at: Position,
+    pub(crate) time: Millis,
+    pub(crate) expires: Millis,
+    pub(crate) direct: bool,
+    pub(crate) frames: Arc<[Encoded]>,
+}
+
+impl Item {
+    /// Whether it may still be written. A message with ttl 0 is for who takes it at once: it never waits.
+    pub(crate) fn is_expired(&self, now: Millis) -> bool {
+        now >= self.expires
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.frames.iter().map(|encoded| encoded.raw().bytes().len()).sum()
+    }
+}
+
+/// How a socket stands to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Nothing is given now; what comes is read later.
+    Shut,
+    /// Messages are written, or queued, as they come.
+    Live,
+    /// Mail up to `upto` is being read and written; what comes later waits behind it.
+    Replaying { upto: Position, read: Read },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// The next window may be asked for.
+    Ready,
+    /// It was asked for.
+    Asked,
+}
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) flow: Flow,
+    /// Where it began.
+    pub(crate) started: Position,
+    /// Everything wanted at or below was handed to the engine.
+    pub(crate) given: Position,
+    /// ... or waits in the queue, or is part of the replay.
+    covered: Position,
+    /// Something above `covered` was passed over: the socket is behind.
+    behind: bool,
+    queue: VecDeque<Item>,
+    queued_bytes: usize,
+    /// Ends of windows that are not proven yet.
+    windows: Windows,
+}
+
+/// At most two windows of a replay are unproven.
+#[derive(Clone, Copy, Debug, Default)]
+struct Windows([Option<Position>; 2]);
+
+impl Windows {
+    fn is_full(self) -> bool {
+        self.0[1].is_some()
+    }
+
+    fn push(&mut self, end: Position) {
+        match &mut self.0 {
+            [first @ None, _] => *first = Some(end),
+            [_, second] => *second = Some(end),
+        }
+    }
+
+    fn prove(&mut self, at: Position) {
+        let left = self.0.map(|end| end.filter(|end| *end > at));
+        self.0 = if left[0].is_none() { [left[1], None] } else { left };
+    }
+}
+
+/// What became of an offered message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// Write it now.
+    Write,
+    /// It waits, or is read later, or was taken care of before.
+    Later,
+}
+
+impl Stream {
+    pub(crate) fn live_from(at: Position) -> Self {
+        Self::new(Flow::Live, at)
+    }
+
+    pub(crate) fn shut_from(at: Position) -> Self {
+        Self::new(Flow::Shut, at)
+    }
+
+    fn new(flow: Flow, at: Position) -> Self {
+        let windows = Windows::default();
+        Self { flow, started: at, given: at, covered: at, behind: false, queue: VecDeque::new(), queued_bytes: 0, windows }
+    }
+
+    /// Live, with nothing waiting: a shared frame may be written without a look at anything else.
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.flow == Flow::Live && !self.behind && self.queue.is_empty()
+    }
+
+    /// The socket is on another worker now, which has processed `processed`: what lies between is read.
+    pub(crate) fn arrive(&mut self, processed: Position) {
+        if self.flow == Flow::Live && processed > self.covered {
+            self.behind = true;
+        }
+    }
+
+    /// Nothing at `at` has been taken care of yet.
+    pub(crate) fn is_below(&self, at: Position) -> bool {
+        self.covered < at
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind || matches!(self.flow, Flow::Replaying { .. })
+    }
+
+    /// A message of the log that this socket should get.
+    pub(crate) fn offer(&mut self, item: &Item, can_write: bool, limits: &Limits, budget: &mut usize) -> Offer {
+        if item.at <= self.covered || self.behind {
+            return Offer::Later;
+        }
+        if self.flow == Flow::Shut {
+            self.behind = true;
+            return Offer::Later;
+        }
+        if self.is_flowing() && can_write {
+            self.wrote(item.at);
+            return Offer::Write;
+        }
+        if item.expires <= item.time {
+            // ttl 0 and no room: who cannot take it at once does not get it.
+            self.covered = item.at;
+            return Offer::Later;
+        }
+        let bytes = item.bytes();
+        let full = self.queue.len() >= limits.socket_queue_messages || self.queued_bytes + bytes > limits.socket_queue_bytes || bytes > *budget;
+        if full {
+            self.behind = true;
+            return Offer::Later;
+        }
+        *budget -= bytes;
+        self.queued_bytes += bytes;
+        self.covered = item.at;
+        self.queue.push_back(item.clone());
+        Offer::Later
+    }
+
+    /// A live message went straight to the engine.
+    pub(crate) fn wrote(&mut self, at: Position) {
+        self.given = at.max(self.given);
+        self.covered = at.max(self.covered);
+    }
+
+    /// The next message that waits, once no replay stands before it.
+    pub(crate) fn pop(&mut self, budget: &mut usize) -> Option<Item> {
+        if self.flow != Flow::Live {
+            return None;
+        }
+        let item = self.queue.pop_front()?;
+        let bytes = item.bytes();
+        self.queued_bytes -= bytes;
+        *budget += bytes;
+        self.given = item.at.max(self.given);
+        Some(item)
+    }
+
+    /// Gives back what the queue holds.
+    pub(crate) fn clear(&mut self, budget: &mut usize) {
+        *budget += self.queued_bytes;
+        self.queued_bytes = 0;
+        self.queue = VecDeque::new();
+    }
+
+    /// Starts to read (given, upto]. What waits in the queue is above `upto` or is read as well.
+    pub(crate) fn replay(&mut self, upto: Position, budget: &mut usize) {
+        self.clear(budget);
+        self.behind = false;
+        self.covered = upto.max(self.given);
+        self.windows = Windows::default();
+        self.flow = Flow::Replaying { upto, read: Read::Ready };
+    }
+
+    /// A socket that is live, drained and behind has to read again.
+    pub(crate) fn must_catch_up(&self) -> bool {
+        self.flow == Flow::Live && self.behind && self.queue.is_empty()
+    }
+
+    /// The range of the next window, if it may be asked for now.
+    pub(crate) fn ask_window(&mut self, provable: bool) -> Option<(Position, Position)> {
+        let Flow::Replaying { upto, read: Read::Ready } = self.flow else { return None };
+        if provable && self.windows.is_full() {
+            return None;
+        }
+        self.flow = Flow::Replaying { upto, read: Read::Asked };
+        Some((self.given, upto))
+    }
+
+    /// A window was written; `more`: the replay is not over.
+    pub(crate) fn window(&mut self, end: Position, more: bool) {
+        let Flow::Replaying { upto, .. } = self.flow else { return };
+        if more {
+            self.given = end.max(self.given);
+            self.windows.push(end);
+            self.flow = Flow::Replaying { upto, read: Read::Ready };
+        } else {
+            self.given = upto.max(self.given);
+            self.flow = Flow::Live;
+        }
+    }
+
+    /// The read failed: it may be asked again.
+    pub(crate) fn retry_window(&mut self) {
+        if let Flow::Replaying { upto, read: Read::Asked } = self.flow {
+            self.flow = Flow::Replaying { upto, read: Read::Ready };
+        }
+    }
+
+    pub(crate) fn prove(&mut self, at: Position) {
+        self.windows.prove(at);
+    }
+}

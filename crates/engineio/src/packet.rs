@@ -1,0 +1,101 @@
+//! Engine.IO's unit on both transports.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// 3: JS 1.x/2.x, Java 0.x/1.x, python-socketio 4. 4: everything since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revision {
+    V3,
+    V4,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketType {
+    Open = 0,
+    Close = 1,
+    Ping = 2,
+    Pong = 3,
+    Message = 4,
+    Upgrade = 5,
+    Noop = 6,
+}
+
+impl PacketType {
+    pub const fn from_digit(digit: u8) -> Option<Self> {
+        Some(match digit {
+            b'0' => Self::Open,
+            b'1' => Self::Close,
+            b'2' => Self::Ping,
+            b'3' => Self::Pong,
+            b'4' => Self::Message,
+            b'5' => Self::Upgrade,
+            b'6' => Self::Noop,
+            _ => return None,
+        })
+    }
+
+    pub const fn digit(self) -> char {
+        (b'0' + self as u8) as char
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    Text(Cow<'a, str>),
+    Binary(Cow<'a, [u8]>),
+}
+
+/// One packet; only messages may be binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    pub kind: PacketType,
+    pub data: Data<'a>,
+}
+
+impl<'a> Packet<'a> {
+    pub fn text(kind: PacketType, data: impl Into<Cow<'a, str>>) -> Self {
+        Self { kind, data: Data::Text(data.into()) }
+    }
+
+    pub fn binary(data: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { kind: PacketType::Message, data: Data::Binary(data.into()) }
+    }
+}
+
+/// A packet that is none: unknown type, no type at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPacket;
+
+impl Packet<'_> {
+    pub fn into_owned(self) -> Packet<'static> {
+        let data = match self.data {
+            Data::Text(text) => Data::Text(Cow::Owned(text.into_owned())),
+            Data::Binary(bytes) => Data::Binary(Cow::Owned(bytes.into_owned())),
+        };
+        Packet { kind: self.kind, data }
+    }
+}
+
+impl<'a> Packet<'a> {
+    /// A WebSocket text frame, or one packet of a payload; in EIO3 also `b4<base64>`.
+    pub fn parse(text: &'a str) -> Result<Self, NoPacket> {
+        if let Some(base64) = text.strip_prefix("b4") {
+            return STANDARD.decode(base64).map(Packet::binary).map_err(|_| NoPacket);
+        }
+        let digit = text.bytes().next().ok_or(NoPacket)?;
+        let kind = PacketType::from_digit(digit).ok_or(NoPacket)?;
+        Ok(Packet::text(kind, text.get(1..).unwrap_or_default()))
+    }
+
+    /// A WebSocket binary frame: the message's bytes, in EIO3 behind a type byte.
+    pub fn parse_binary(revision: Revision, bytes: &'a [u8]) -> Result<Self, NoPacket> {
+        match (revision, bytes) {
+            (Revision::V4, bytes) => Ok(Packet::binary(bytes)),
+            (Revision::V3, [4, data @ ..]) => Ok(Packet::binary(data)),
+            (Revision::V3, _) => Err(NoPacket),
+        }
+    }
+}

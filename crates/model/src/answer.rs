@@ -1,0 +1,49 @@
+//! What the store answers, once every fact it rests on is durable and applied.
+
+use crate::{Code, Dev, MessageId, Millis, Position, RegNo, SocketId, Token};
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Attached(Attached),
+    Accepted(Accepted),
+    /// Leave, Prove, Report, Overflow: done (and durable where it made a fact).
+    Done,
+    Refused(crate::Refusal),
+}
+
+/// A socket belongs to a registration now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// The socket that asked.
+    pub socket: SocketId,
+    pub reg: RegNo,
+    pub token: Token,
+    /// None: an extra, live only, without a cursor.
+    pub dev: Option<Dev>,
+    /// Nothing at or below it is wanted any more.
+    pub cursor: Position,
+    /// Until here the answer has seen the log; the worker reads up to it before it goes on.
+    pub at: Position,
+    /// The socket that served `dev` until now and is still open as far as the writer knows.
+    pub displaced: Option<SocketId>,
+}
+
+/// A target that nobody has registered as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub value: String,
+    pub code: Code,
+}
+
+/// A message is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    pub id: MessageId,
+    pub at: Position,
+    pub expires: Millis,
+    pub devices: u32,
+    pub online: u32,
+    pub invalid: Vec<Invalid>,
+    /// The first answer of the same key, told again.
+    pub replayed: bool,
+}

@@ -1,0 +1,147 @@
+//! What the log holds. A fact carries the outcome of a decision; applying it checks nothing.
+//!
+//! Tags are fixed for ever (store::log::codec has the bytes); new fields come only at the end.
+
+use std::net::IpAddr;
+
+use tidings_json::Json;
+
+use crate::{AppNo, Dev, DeviceId, Idempotency, Invalid, MessageId, Millis, Position, Print, Proof, RegNo, State, Target, Targets, Token, Uid, UserNo};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    Started(Started),
+    /// Lets log time pass; proves that the log takes appends again.
+    Tick,
+    Registered(Registered),
+    Unregistered(Unregistered),
+    Presence(Presence),
+    Ghost(Ghost),
+    Published(Published),
+    Proven(Proven),
+    Reported(Reported),
+    Overflowed(Overflowed),
+}
+
+/// First fact of each process, durable before a door opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    pub epoch: u32,
+    pub writer: u64,
+    pub build: String,
+    /// What a restore jumped over; 0 otherwise.
+    pub after: u64,
+}
+
+/// A registration that is new or changed, with its (first) device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    pub app: AppNo,
+    pub user: UserNo,
+    pub uid: Uid,
+    pub reg: RegNo,
+    pub token: Token,
+    /// None: a legacy registration; `dev` is then its first ghost.
+    pub device_id: Option<DeviceId>,
+    pub dev: Dev,
+    pub print: Print,
+    pub addr: IpAddr,
+    pub cursor: Position,
+    /// The registration is new.
+    pub first: bool,
+}
+
+/// One more implicit device of a legacy registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ghost {
+    pub reg: RegNo,
+    pub dev: Dev,
+    pub print: Print,
+    pub addr: IpAddr,
+    /// Until its own birth it reads this one's mail.
+    pub heir_of: Option<Dev>,
+    pub cursor: Position,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Asked = 0,
+    Evicted = 1,
+    Stale = 2,
+    Revoked = 3,
+}
+
+/// Registrations that ended, and ghosts that made room for a fifth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unregistered {
+    pub regs: Vec<(RegNo, Why)>,
+    pub ghosts: Vec<Dev>,
+}
+
+/// What sinks are told about who is online: per registration, off 5 s late with the time it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    pub on: Vec<RegNo>,
+    pub off: Vec<(RegNo, Millis)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    pub app: AppNo,
+    pub id: MessageId,
+    pub to: Target,
+    pub targets: Targets,
+    /// Devices that it is for, and those of them connected now: frozen for the answer.
+    pub devices: u32,
+    pub online: u32,
+    pub invalid: Vec<Invalid>,
+    /// Nobody gets it at or after this log time.
+    pub expires: Millis,
+    pub data: Json,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// One direct message that one device is proven to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirectProof {
+    pub message: Position,
+    pub dev: Dev,
+    pub state: State,
+    pub proof: Proof,
+    /// Milliseconds of log time from the publish to the proof.
+    pub after_ms: u32,
+}
+
+/// Cursors that moved, and direct messages that are news to the business server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proven {
+    pub cursors: Vec<(Position, Vec<Dev>)>,
+    pub direct: Vec<DirectProof>,
+}
+
+/// What a device says, unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reported {
+    pub app: AppNo,
+    /// None: an unregistered socket.
+    pub reg: Option<RegNo>,
+    /// Whose mailbox the socket reads; None: an extra, or unregistered.
+    pub dev: Option<Dev>,
+    pub message: Option<Position>,
+    pub inferred: bool,
+    /// The state that the report moved the message to, if any.
+    pub state: Option<State>,
+    /// With `state`: the grade it is known by.
+    pub proof: Option<Proof>,
+    pub status: Json,
+}
+
+/// A read found more than a mailbox may hold: `count` messages in (after, upto] were cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overflowed {
+    pub dev: Dev,
+    pub after: Position,
+    pub upto: Position,
+    pub count: u32,
+    pub bytes: u64,
+}

@@ -1,0 +1,35 @@
+//! The words of the house, as plain types: what is stored, asked, answered and told.
+//!
+//! Nothing here does I/O, reads a clock or knows an encoding: doors own their JSON, the store its bytes.
+//! One word has one meaning; docs/GLOSSARY.md lists them.
+
+mod answer;
+mod code;
+mod event;
+mod fact;
+mod feed;
+mod ids;
+mod limits;
+mod mailbox;
+mod message;
+mod names;
+mod position;
+mod proof;
+mod request;
+
+pub use answer::{Accepted, Answer, Attached, Invalid};
+pub use code::{Code, Refusal};
+pub use event::{Event, EventId, EventType, What, Who};
+pub use fact::{DirectProof, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Reported, Started, Unregistered, Why};
+pub use feed::{Batch, Entry, FeedItem};
+pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
+pub use limits::Limits;
+pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
+pub use message::{Draft, Idempotency, MessageId, Strictness, Target, Targets};
+pub use names::{AppName, DeviceId, EventName, NameError, Token, Uid};
+pub use position::{Millis, Position};
+pub use proof::{Proof, State};
+pub use request::{Adopt, Leave, Proofs, Register, Report, Request};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! Every product limit, in one place (the wires' own limits stand with the wires).
+
+/// Configured limits and their defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a message's `data`.
+    pub payload: usize,
+    /// A device's mailbox: the newest are kept, cut when the device reads.
+    pub mailbox_messages: usize,
+    pub mailbox_bytes: usize,
+    /// Registrations with a device id of one uid; the oldest is evicted. Ghosts do not count.
+    pub devices_per_uid: usize,
+    /// Registered sockets of one uid at once; beyond it `quota_exceeded`.
+    pub sockets_per_uid: usize,
+    pub registers_per_socket_per_min: u32,
+    pub reports_per_socket_per_min: u32,
+    /// New registrations of one address in an hour; 0: off.
+    pub registrations_per_address_per_hour: u32,
+    /// What may wait in memory for one socket, and for the whole node; beyond it the socket is behind.
+    pub socket_queue_messages: usize,
+    pub socket_queue_bytes: usize,
+    pub queue_bytes_total: usize,
+    /// Below this much free space the store is read-only.
+    pub disk_reserve_bytes: u64,
+}
+
+impl Limits {
+    /// The most that `payload` may be set to.
+    pub const PAYLOAD_MAX: usize = 64 * 1024;
+    /// Implicit devices of one legacy registration.
+    pub const GHOSTS: usize = 4;
+    /// Bytes of a report's `status`.
+    pub const STATUS_BYTES: usize = 1024;
+    /// How long an idempotency key is kept.
+    pub const IDEMPOTENCY_S: u64 = 24 * 3600;
+    /// Attachments of one binary event.
+    pub const ATTACHMENTS: usize = 10;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload: 4096,
+            mailbox_messages: 1000,
+            mailbox_bytes: 4 << 20,
+            devices_per_uid: 20,
+            sockets_per_uid: 50,
+            registers_per_socket_per_min: 30,
+            reports_per_socket_per_min: 60,
+            registrations_per_address_per_hour: 0,
+            socket_queue_messages: 256,
+            socket_queue_bytes: 1 << 20,
+            queue_bytes_total: 256 << 20,
+            disk_reserve_bytes: 64 << 20,
+        }
+    }
+}

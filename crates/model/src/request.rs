@@ -1,0 +1,70 @@
+//! What the store is asked: values, so that they could travel.
+
+use std::net::IpAddr;
+
+use tidings_json::Json;
+
+use crate::{AppNo, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid};
+
+#[derive(Clone, Debug)]
+pub enum Request {
+    Register(Register),
+    Adopt(Adopt),
+    Leave(Leave),
+    Prove(Proofs),
+    Report(Report),
+    Overflow(Overflowed),
+    Publish(Draft),
+}
+
+/// A socket says whose it is. Answered by [`crate::Answer::Attached`].
+#[derive(Clone, Debug)]
+pub struct Register {
+    pub app: AppNo,
+    pub uid: Uid,
+    pub device_id: Option<DeviceId>,
+    pub print: Print,
+    pub addr: IpAddr,
+    pub socket: SocketId,
+}
+
+/// An extra answered its question: it becomes a ghost of its own, at its own proven cursor.
+/// Answered by [`crate::Answer::Attached`]; its `dev` is None where four ghosts are online.
+#[derive(Clone, Debug)]
+pub struct Adopt {
+    pub reg: RegNo,
+    pub print: Print,
+    pub addr: IpAddr,
+    pub cursor: Position,
+    pub socket: SocketId,
+}
+
+/// A registered socket closed, or registered as somebody else.
+#[derive(Clone, Debug)]
+pub struct Leave {
+    pub reg: RegNo,
+    pub socket: SocketId,
+}
+
+/// What a worker has seen proven and the log has not: resent until it is durable, so only news becomes a fact.
+#[derive(Clone, Debug, Default)]
+pub struct Proofs {
+    /// A legacy proof covers everything at or before it.
+    pub cursors: Vec<(Dev, Position)>,
+    pub direct: Vec<DirectProof>,
+}
+
+/// A device's feedback.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub app: AppNo,
+    pub reg: Option<RegNo>,
+    pub dev: Option<Dev>,
+    /// The message it names itself.
+    pub id: Option<MessageId>,
+    /// Without `id`: the one message outstanding on that socket.
+    pub inferred: Option<Position>,
+    /// The last position written to this socket: what a report may prove.
+    pub written: Position,
+    pub status: Json,
+}

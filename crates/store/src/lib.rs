@@ -1,0 +1,18 @@
+//! Everything durable, and the one owner of SQLite: the log of facts, the writer that decides them, the views derived
+//! from them, and the reads of both.
+//!
+//! It deliberately knows no socket, no wire and no JSON shape of a door. Requests, answers and facts are `model`'s words;
+//! `Store` is the handle, `Owner` has the threads. `MemStore` is the same deciding over memory, one step at a time.
+
+mod ask;
+mod log;
+mod memory;
+mod open;
+mod store;
+mod views;
+mod writer;
+
+pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
+pub use memory::{Appended, Fault, MemStore};
+pub use open::{CloseError, Config, OpenError, Owner};
+pub use store::{Counters, Health, Store};

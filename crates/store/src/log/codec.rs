@@ -1,0 +1,70 @@
+//! The bytes of a fact: a tag, a head (version and fields) and a body (what an app sent, as it stands).
+//!
+//! Tags and versions are for ever; a version's fields never change, new ones make a new version. It reads any bytes
+//! without a panic and takes nothing it does not know.
+
+use tidings_model::{Fact, Position};
+
+use crate::ReadError;
+
+mod bytes;
+mod facts;
+
+pub(crate) use bytes::{Bytes, Malformed, Put};
+
+/// A fact's bytes, without its check sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Encoded {
+    pub tag: u8,
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
+}
+
+impl Encoded {
+    pub(crate) fn len(&self) -> usize {
+        self.head.len() + self.body.len()
+    }
+
+    /// CRC32C over the position, the tag, the head with its length, and the body.
+    pub(crate) fn crc(&self, at: Position) -> u32 {
+        checksum(at, self.tag, &self.head, &self.body)
+    }
+}
+
+pub(crate) fn checksum(at: Position, tag: u8, head: &[u8], body: &[u8]) -> u32 {
+    let mut front = [0; 13];
+    front[..8].copy_from_slice(&at.raw().to_le_bytes());
+    front[8] = tag;
+    front[9..].copy_from_slice(&(head.len() as u32).to_le_bytes());
+    crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&front), head), body)
+}
+
+/// The only version there is of every tag.
+const VERSION: u8 = 1;
+
+mod tag {
+    pub(super) const STARTED: u8 = 1;
+    pub(super) const TICK: u8 = 2;
+    pub(super) const REGISTERED: u8 = 10;
+    pub(super) const UNREGISTERED: u8 = 11;
+    pub(super) const PRESENCE: u8 = 12;
+    pub(super) const GHOST: u8 = 17;
+    pub(super) const PUBLISHED: u8 = 20;
+    pub(super) const PROVEN: u8 = 21;
+    pub(super) const REPORTED: u8 = 22;
+    pub(super) const OVERFLOWED: u8 = 23;
+}
+
+pub(crate) use facts::encode;
+
+/// `at` is named in the error.
+pub(crate) fn decode(at: Position, tag: u8, head: &[u8], body: &[u8]) -> Result<Fact, ReadError> {
+    let version = head.first().copied().unwrap_or(0);
+    if !facts::knows(tag) || version > VERSION {
+        return Err(ReadError::Newer { at, tag, version });
+    }
+    facts::decode(tag, head, body).map_err(|Malformed(what)| ReadError::Corrupt { at, what })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! Each fact's fields in their order: one pair of functions a tag.
+
+use tidings_json::Json;
+use tidings_model::{
+    AppNo, Code, Dev, DeviceId, DirectProof, Fact, Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered,
+    Reported, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+};
+
+use super::{Bytes, Encoded, Malformed, Put, VERSION, tag};
+
+type Taken<T> = Result<T, Malformed>;
+
+pub(crate) fn encode(fact: &Fact) -> Encoded {
+    let mut head = vec![VERSION];
+    let mut body = Vec::new();
+    let tag = match fact {
+        Fact::Started(fact) => put_started(&mut head, fact),
+        Fact::Tick => tag::TICK,
+        Fact::Registered(fact) => put_registered(&mut head, fact),
+        Fact::Unregistered(fact) => put_unregistered(&mut head, fact),
+        Fact::Presence(fact) => put_presence(&mut head, fact),
+        Fact::Ghost(fact) => put_ghost(&mut head, fact),
+        Fact::Published(fact) => {
+            body.extend_from_slice(fact.data.as_str().as_bytes());
+            put_published(&mut head, fact)
+        }
+        Fact::Proven(fact) => put_proven(&mut head, fact),
+        Fact::Reported(fact) => {
+            body.extend_from_slice(fact.status.as_str().as_bytes());
+            put_reported(&mut head, fact)
+        }
+        Fact::Overflowed(fact) => put_overflowed(&mut head, fact),
+    };
+    Encoded { tag, head, body }
+}
+
+pub(super) fn knows(tag: u8) -> bool {
+    matches!(tag, tag::STARTED | tag::TICK | tag::REGISTERED..=tag::PRESENCE | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED)
+}
+
+pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
+    let mut bytes = Bytes::new(head);
+    if bytes.byte()? != VERSION {
+        return Err(Malformed("a fact has no version"));
+    }
+    if !matches!(tag, tag::PUBLISHED | tag::REPORTED) && !body.is_empty() {
+        return Err(Malformed("bytes are left over"));
+    }
+    let fact = match tag {
+        tag::STARTED => Fact::Started(take_started(&mut bytes)?),
+        tag::TICK => Fact::Tick,
+        tag::REGISTERED => Fact::Registered(take_registered(&mut bytes)?),
+        tag::UNREGISTERED => Fact::Unregistered(take_unregistered(&mut bytes)?),
+        tag::PRESENCE => Fact::Presence(take_presence(&mut bytes)?),
+        tag::GHOST => Fact::Ghost(take_ghost(&mut bytes)?),
+        tag::PUBLISHED => Fact::Published(take_published(&mut bytes, body)?),
+        tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
+        tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
+        tag::OVERFLOWED => Fact::Overflowed(take_overflowed(&mut bytes)?),
+        _ => return Err(Malformed("an unknown tag")),
+    };
+    bytes.end()?;
+    Ok(fact)
+}
+
+fn put_started(head: &mut Vec<u8>, fact: &Started) -> u8 {
+    head.number(u64::from(fact.epoch));
+    head.fixed(&fact.writer.to_le_bytes());
+    head.text(&fact.build);
+    head.number(fact.after);
+    tag::STARTED
+}
+
+fn take_started(bytes: &mut Bytes<'_>) -> Taken<Started> {
+    Ok(Started { epoch: bytes.small()?, writer: u64::from_le_bytes(bytes.array()?), build: bytes.text()?.to_owned(), after: bytes.number()? })
+}
+
+fn put_registered(head: &mut Vec<u8>, fact: &Registered) -> u8 {
+    for number in [fact.app.0, fact.user.0, fact.reg.0, fact.dev.0] {
+        head.number(u64::from(number));
+    }
+    head.text(fact.uid.as_str());
+    head.text(fact.token.as_str());
+    head.option(fact.device_id.as_ref(), |head, id| head.text(id.as_str()));
+    head.fixed(&fact.print.0.to_le_bytes());
+    head.addr(fact.addr);
+    head.position(fact.cursor);
+    head.flag(fact.first);
+    tag::REGISTERED
+}
+
+fn take_registered(bytes: &mut Bytes<'_>) -> Taken<Registered> {
+    let (app, user, reg, dev) = (AppNo(bytes.small()?), UserNo(bytes.small()?), RegNo(bytes.small()?), Dev(bytes.small()?));
+    Ok(Registered {
+        app,
+        user,
+        reg,
+        dev,
+        uid: Uid::trusted(bytes.text()?),
+        token: Token::trusted(bytes.text()?),
+        device_id: bytes.option(|bytes| bytes.text().map(DeviceId::trusted))?,
+        print: take_print(bytes)?,
+        addr: bytes.addr()?,
+        cursor: bytes.position()?,
+        first: bytes.flag()?,
+    })
+}
+
+fn take_print(bytes: &mut Bytes<'_>) -> Taken<Print> {
+    bytes.array().map(|bits| Print(u64::from_le_bytes(bits)))
+}
+
+fn put_unregistered(head: &mut Vec<u8>, fact: &Unregistered) -> u8 {
+    head.list(&fact.regs, |head, (reg, why)| {
+        head.number(u64::from(reg.0));
+        head.byte(*why as u8);
+    });
+    head.list(&fact.ghosts, |head, dev| head.number(u64::from(dev.0)));
+    tag::UNREGISTERED
+}
+
+fn take_unregistered(bytes: &mut Bytes<'_>) -> Taken<Unregistered> {
+    let regs = bytes.list(|bytes| Ok((RegNo(bytes.small()?), take_why(bytes)?)))?;
+    let ghosts = bytes.list(|bytes| bytes.small().map(Dev))?;
+    Ok(Unregistered { regs, ghosts })
+}
+
+fn take_why(bytes: &mut Bytes<'_>) -> Taken<Why> {
+    let number = bytes.byte()?;
+    [Why::Asked, Why::Evicted, Why::Stale, Why::Revoked].into_iter().find(|why| *why as u8 == number).ok_or(Malformed("an unknown reason"))
+}
+
+fn put_presence(head: &mut Vec<u8>, fact: &Presence) -> u8 {
+    head.list(&fact.on, |head, reg| head.number(u64::from(reg.0)));
+    head.list(&fact.off, |head, (reg, seen)| {
+        head.number(u64::from(reg.0));
+        head.millis(*seen);
+    });
+    tag::PRESENCE
+}
+
+fn take_presence(bytes: &mut Bytes<'_>) -> Taken<Presence> {
+    let on = bytes.list(|bytes| bytes.small().map(RegNo))?;
+    let off = bytes.list(|bytes| Ok((RegNo(bytes.small()?), bytes.millis()?)))?;
+    Ok(Presence { on, off })
+}
+
+fn put_ghost(head: &mut Vec<u8>, fact: &Ghost) -> u8 {
+    head.number(u64::from(fact.reg.0));
+    head.number(u64::from(fact.dev.0));
+    head.fixed(&fact.print.0.to_le_bytes());
+    head.addr(fact.addr);
+    head.option(fact.heir_of, |head, dev| head.number(u64::from(dev.0)));
+    head.position(fact.cursor);
+    tag::GHOST
+}
+
+fn take_ghost(bytes: &mut Bytes<'_>) -> Taken<Ghost> {
+    Ok(Ghost {
+        reg: RegNo(bytes.small()?),
+        dev: Dev(bytes.small()?),
+        print: take_print(bytes)?,
+        addr: bytes.addr()?,
+        heir_of: bytes.option(|bytes| bytes.small().map(Dev))?,
+        cursor: bytes.position()?,
+    })
+}
+
+fn put_published(head: &mut Vec<u8>, fact: &Published) -> u8 {
+    head.number(u64::from(fact.app.0));
+    head.fixed(&fact.id.0);
+    put_target(head, &fact.to);
+    match &fact.targets {
+        Targets::Devices(devs) => {
+            head.byte(1);
+            head.devs(devs);
+        }
+        Targets::Everyone => head.byte(2),
+    }
+    head.number(u64::from(fact.devices));
+    head.number(u64::from(fact.online));
+    head.list(&fact.invalid, |head, invalid| {
+        head.text(&invalid.value);
+        head.byte(invalid.code.number());
+    });
+    head.millis(fact.expires);
+    head.option(fact.idempotency, |head, idempotency| {
+        head.fixed(&idempotency.key);
+        head.fixed(&idempotency.request.to_le_bytes());
+    });
+    tag::PUBLISHED
+}
+
+fn take_published(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<Published> {
+    Ok(Published {
+        app: AppNo(bytes.small()?),
+        id: MessageId(bytes.array()?),
+        to: take_target(bytes)?,
+        targets: take_targets(bytes)?,
+        devices: bytes.small()?,
+        online: bytes.small()?,
+        invalid: bytes.list(take_invalid)?,
+        expires: bytes.millis()?,
+        idempotency: bytes.option(|bytes| Ok(Idempotency { key: bytes.array()?, request: u64::from_le_bytes(bytes.array()?) }))?,
+        data: take_json(body)?,
+    })
+}
+
+fn take_json(body: &[u8]) -> Taken<Json> {
+    std::str::from_utf8(body).map(Json::trusted).map_err(|_| Malformed("a body is not UTF-8"))
+}
+
+fn put_target(head: &mut Vec<u8>, target: &Target) {
+    match target {
+        Target::All => head.byte(0),
+        Target::Uids(uids) => {
+            head.byte(1);
+            head.list(uids, |head, uid| head.text(uid.as_str()));
+        }
+        Target::Tokens(tokens) => {
+            head.byte(2);
+            head.list(tokens, |head, token| head.text(token.as_str()));
+        }
+        Target::TokenOrUid(either) => {
+            head.byte(3);
+            head.text(either);
+        }
+    }
+}
+
+fn take_target(bytes: &mut Bytes<'_>) -> Taken<Target> {
+    match bytes.byte()? {
+        0 => Ok(Target::All),
+        1 => bytes.list(|bytes| bytes.text().map(Uid::trusted)).map(Target::Uids),
+        2 => bytes.list(|bytes| bytes.text().map(Token::trusted)).map(Target::Tokens),
+        3 => bytes.text().map(|either| Target::TokenOrUid(either.to_owned())),
+        _ => Err(Malformed("an unknown kind of target")),
+    }
+}
+
+fn take_targets(bytes: &mut Bytes<'_>) -> Taken<Targets> {
+    match bytes.byte()? {
+        1 => bytes.devs().map(Targets::Devices),
+        2 => Ok(Targets::Everyone),
+        _ => Err(Malformed("an unknown kind of targets")),
+    }
+}
+
+fn take_invalid(bytes: &mut Bytes<'_>) -> Taken<Invalid> {
+    let value = bytes.text()?.to_owned();
+    let code = Code::from_number(bytes.byte()?).ok_or(Malformed("an unknown code"))?;
+    Ok(Invalid { value, code })
+}
+
+fn put_proven(head: &mut Vec<u8>, fact: &Proven) -> u8 {
+    head.list(&fact.cursors, |head, (position, devs)| {
+        head.position(*position);
+        head.devs(devs);
+    });
+    head.list(&fact.direct, |head, proof| {
+        head.position(proof.message);
+        head.number(u64::from(proof.dev.0));
+        head.byte(proof.state as u8);
+        head.byte(proof.proof as u8);
+        head.number(u64::from(proof.after_ms));
+    });
+    tag::PROVEN
+}
+
+fn take_proven(bytes: &mut Bytes<'_>) -> Taken<Proven> {
+    let cursors = bytes.list(|bytes| Ok((bytes.position()?, bytes.devs()?)))?;
+    let direct = bytes.list(|bytes| {
+        Ok(DirectProof { message: bytes.position()?, dev: Dev(bytes.small()?), state: take_state(bytes)?, proof: take_proof(bytes)?, after_ms: bytes.small()? })
+    })?;
+    Ok(Proven { cursors, direct })
+}
+
+fn take_state(bytes: &mut Bytes<'_>) -> Taken<State> {
+    state(bytes.byte()?).ok_or(Malformed("an unknown state"))
+}
+
+fn take_proof(bytes: &mut Bytes<'_>) -> Taken<Proof> {
+    proof(bytes.byte()?).ok_or(Malformed("an unknown proof"))
+}
+
+/// The state with this number.
+pub(crate) fn state(number: u8) -> Option<State> {
+    [State::Queued, State::Sent, State::Reached, State::Delivered].into_iter().find(|state| *state as u8 == number)
+}
+
+/// The proof with this number.
+pub(crate) fn proof(number: u8) -> Option<Proof> {
+    [Proof::Poll, Proof::Peer, Proof::Engine, Proof::App].into_iter().find(|proof| *proof as u8 == number)
+}
+
+fn put_reported(head: &mut Vec<u8>, fact: &Reported) -> u8 {
+    head.number(u64::from(fact.app.0));
+    head.option(fact.reg, |head, reg| head.number(u64::from(reg.0)));
+    head.option(fact.dev, |head, dev| head.number(u64::from(dev.0)));
+    head.option(fact.message, |head, message| head.position(message));
+    head.flag(fact.inferred);
+    head.option(fact.state, |head, state| head.byte(state as u8));
+    head.option(fact.proof, |head, proof| head.byte(proof as u8));
+    tag::REPORTED
+}
+
+fn take_reported(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<Reported> {
+    Ok(Reported {
+        app: AppNo(bytes.small()?),
+        reg: bytes.option(|bytes| bytes.small().map(RegNo))?,
+        dev: bytes.option(|bytes| bytes.small().map(Dev))?,
+        message: bytes.option(Bytes::position)?,
+        inferred: bytes.flag()?,
+        state: bytes.option(take_state)?,
+        proof: bytes.option(take_proof)?,
+        status: take_json(body)?,
+    })
+}
+
+fn put_overflowed(head: &mut Vec<u8>, fact: &Overflowed) -> u8 {
+    head.number(u64::from(fact.dev.0));
+    head.position(fact.after);
+    head.position(fact.upto);
+    head.number(u64::from(fact.count));
+    head.number(fact.bytes);
+    tag::OVERFLOWED
+}
+
+fn take_overflowed(bytes: &mut Bytes<'_>) -> Taken<Overflowed> {
+    Ok(Overflowed { dev: Dev(bytes.small()?), after: bytes.position()?, upto: bytes.position()?, count: bytes.small()?, bytes: bytes.number()? })
+}

@@ -1,0 +1,7 @@
+//! The log and the store in memory: for tests and for the simulator; nothing here outlives the process.
+
+mod log;
+mod store;
+
+pub(crate) use log::MemLog;
+pub use store::{Appended, Fault, MemStore};

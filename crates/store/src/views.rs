@@ -1,0 +1,183 @@
+//! The views: registrations, devices, cursors, mailboxes, kept answers, as rows that facts change.
+//!
+//! Applying is dumb: it checks no limit, reads no clock, refuses nothing. One fold turns facts into rows; it runs over
+//! the writer's layers, over maps and over `state.db`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tidings_model::{AppNo, Dev, DeviceId, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why};
+
+use crate::ReadError;
+
+pub(crate) mod events;
+pub(crate) mod fold;
+pub(crate) mod mailbox;
+pub(crate) mod maps;
+
+pub(crate) use fold::fold;
+
+/// What a row is found by; ordered by table, then key, as merges write them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Key {
+    Uid(AppNo, Uid),
+    User(UserNo),
+    Reg(RegNo),
+    Token(Token),
+    Device(Dev),
+    Cursor(Dev),
+    Receipt(Dev, Position),
+    Kept([u8; 16]),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Row {
+    Uid(UserNo),
+    User(Arc<User>),
+    Reg(Arc<Reg>),
+    Token(RegNo),
+    Device(Arc<Device>),
+    Cursor(Cursor),
+    Receipt(Receipt),
+    Kept(Kept),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct User {
+    pub app: AppNo,
+    pub uid: Uid,
+    /// The living ones, oldest first.
+    pub regs: Vec<RegNo>,
+}
+
+/// What a token names. A dead one stays: its token is told from one that never was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reg {
+    pub app: AppNo,
+    pub user: UserNo,
+    pub uid: Uid,
+    pub token: Token,
+    /// None: a legacy registration.
+    pub device_id: Option<DeviceId>,
+    pub born: Position,
+    pub dead: Option<(Position, Why)>,
+    /// The living ones, oldest first.
+    pub devs: Vec<Dev>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Device {
+    pub reg: RegNo,
+    pub print: Print,
+    pub addr: IpAddr,
+    pub heir_of: Option<Dev>,
+    pub born: Position,
+    pub dead: Option<Position>,
+}
+
+/// How far a device has had its mailbox, and when it was last heard of as far as facts say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub at: Position,
+    pub seen: Millis,
+}
+
+/// What is known of one message above a device's cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub state: State,
+    pub proof: Proof,
+    /// Log time of the proof.
+    pub since: Millis,
+}
+
+/// The answer kept for an idempotency key: it is all in the fact at `at`.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub request: u64,
+    pub at: Position,
+    pub until: Millis,
+    /// None: it is read from the log.
+    pub fact: Option<Arc<Fact>>,
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        (self.request, self.at, self.until) == (other.request, other.at, other.until)
+    }
+}
+
+impl Eq for Kept {}
+
+/// The next numbers to give, and how many devices live in each app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub user: u32,
+    pub reg: u32,
+    pub dev: u32,
+    pub devices: BTreeMap<AppNo, u32>,
+}
+
+/// Finding rows, wherever they are kept.
+pub(crate) trait Base {
+    fn get(&self, key: &Key) -> Result<Option<Row>, ReadError>;
+}
+
+/// Rows that a fold reads and changes.
+pub(crate) trait Rows {
+    fn get(&mut self, key: &Key) -> Result<Option<Row>, ReadError>;
+    fn put(&mut self, key: Key, row: Row);
+    fn numbers(&mut self) -> &mut Numbers;
+    /// A cursor only rises.
+    fn raise(&mut self, dev: Dev, to: Cursor) -> Result<(), ReadError> {
+        let now = self.cursor(dev)?.unwrap_or(to);
+        self.put(Key::Cursor(dev), Row::Cursor(Cursor { at: now.at.max(to.at), seen: now.seen.max(to.seen) }));
+        Ok(())
+    }
+    /// A direct message waits for `dev`. What only mailboxes need is nothing to the writer, so these three do nothing by default.
+    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
+        let _ = (dev, at, letter);
+    }
+    /// A message for everyone in the app.
+    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
+        let _ = (app, at, letter);
+    }
+    /// What the business server has been told of a registration.
+    fn told(&mut self, reg: RegNo, online: bool) {
+        let _ = (reg, online);
+    }
+
+    fn user_no(&mut self, app: AppNo, uid: &Uid) -> Result<Option<UserNo>, ReadError> {
+        Ok(self.get(&Key::Uid(app, uid.clone()))?.and_then(|row| if let Row::Uid(user) = row { Some(user) } else { None }))
+    }
+    fn user(&mut self, user: UserNo) -> Result<Option<Arc<User>>, ReadError> {
+        Ok(self.get(&Key::User(user))?.and_then(|row| if let Row::User(user) = row { Some(user) } else { None }))
+    }
+    fn reg(&mut self, reg: RegNo) -> Result<Option<Arc<Reg>>, ReadError> {
+        Ok(self.get(&Key::Reg(reg))?.and_then(|row| if let Row::Reg(reg) = row { Some(reg) } else { None }))
+    }
+    fn reg_no(&mut self, token: &Token) -> Result<Option<RegNo>, ReadError> {
+        Ok(self.get(&Key::Token(token.clone()))?.and_then(|row| if let Row::Token(reg) = row { Some(reg) } else { None }))
+    }
+    fn device(&mut self, dev: Dev) -> Result<Option<Arc<Device>>, ReadError> {
+        Ok(self.get(&Key::Device(dev))?.and_then(|row| if let Row::Device(device) = row { Some(device) } else { None }))
+    }
+    fn cursor(&mut self, dev: Dev) -> Result<Option<Cursor>, ReadError> {
+        Ok(self.get(&Key::Cursor(dev))?.and_then(|row| if let Row::Cursor(cursor) = row { Some(cursor) } else { None }))
+    }
+    fn receipt(&mut self, dev: Dev, at: Position) -> Result<Option<Receipt>, ReadError> {
+        Ok(self.get(&Key::Receipt(dev, at))?.and_then(|row| if let Row::Receipt(receipt) = row { Some(receipt) } else { None }))
+    }
+    fn kept(&mut self, key: [u8; 16]) -> Result<Option<Kept>, ReadError> {
+        Ok(self.get(&Key::Kept(key))?.and_then(|row| if let Row::Kept(kept) = row { Some(kept) } else { None }))
+    }
+}
+
+/// What a mailbox knows of a message without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Letter {
+    pub expires: Millis,
+    /// Bytes of its data.
+    pub len: u32,
+}

@@ -1,0 +1,131 @@
+//! The log seen as events: what each fact tells the business server, item by item.
+
+use std::sync::Arc;
+
+use tidings_model::{AppName, AppNo, Batch, DirectProof, Entry, Event, EventId, Fact, Position, Published, RegNo, Registered, Reported, What, Who};
+
+use super::{Base, Key, Reg, Row};
+use crate::{EventPage, EventQuery, ReadError};
+
+/// What events are made from: the log, and the names in the views, which outlive their registrations.
+pub(crate) struct Source<'a> {
+    pub base: &'a dyn Base,
+    /// Entries in (after, upto].
+    pub read: &'a dyn Fn(Position, Position) -> Result<Batch, ReadError>,
+    pub published: super::mailbox::Bodies<'a>,
+    /// The views have seen the log up to here, so it is told up to here.
+    pub upto: Position,
+}
+
+/// Reads of the log, of a quarter MiB each, that one call makes.
+const SCAN_READS: usize = 64;
+
+/// One page of events.
+pub(crate) fn page(source: &Source<'_>, query: &EventQuery) -> Result<EventPage, ReadError> {
+    let start = query.after.unwrap_or(EventId { at: Position::ZERO, n: 0 });
+    let mut page = EventPage { events: Vec::new(), next: start, more: false };
+    // The fact that the cursor stands in may have more items.
+    let mut after = Position::from_raw(start.at.raw().saturating_sub(1));
+    for _ in 0..SCAN_READS {
+        if after >= source.upto {
+            return Ok(page);
+        }
+        let batch = (source.read)(after, source.upto)?;
+        for entry in &batch.entries {
+            if !tell(source, query, entry, &mut page)? {
+                page.more = true;
+                return Ok(page);
+            }
+        }
+        after = batch.upto;
+    }
+    page.more = after < source.upto;
+    Ok(page)
+}
+
+/// Adds what an entry tells; false: the page is full and something is left.
+fn tell(source: &Source<'_>, query: &EventQuery, entry: &Entry, page: &mut EventPage) -> Result<bool, ReadError> {
+    let first = query.after.filter(|after| after.at == entry.at).map_or(0, |after| after.n + 1);
+    for n in first..items(&entry.fact) {
+        let Some((app, what)) = item(source, entry, n)? else { continue };
+        if app != query.app || query.types.as_ref().is_some_and(|types| !types.contains(&what.kind())) {
+            continue;
+        }
+        if page.events.len() >= query.limit.max(1) {
+            return Ok(false);
+        }
+        let id = EventId { at: entry.at, n };
+        page.events.push(Event { id, app: app_name(app), at: entry.time, what });
+        page.next = id;
+    }
+    page.next = page.next.max(EventId { at: entry.at, n: items(&entry.fact).saturating_sub(1) });
+    Ok(true)
+}
+
+/// There is one app as yet.
+fn app_name(app: AppNo) -> AppName {
+    if app == AppNo::DEFAULT { AppName::root() } else { AppName::trusted(&format!("/{}", app.0)) }
+}
+
+/// How many items a fact has, for ever: a function of its tag.
+fn items(fact: &Fact) -> u32 {
+    let count = match fact {
+        Fact::Registered(_) | Fact::Reported(_) => 1,
+        Fact::Unregistered(fact) => fact.regs.len(),
+        Fact::Presence(fact) => fact.on.len() + fact.off.len(),
+        Fact::Proven(fact) => fact.direct.len(),
+        Fact::Started(_) | Fact::Tick | Fact::Ghost(_) | Fact::Published(_) | Fact::Overflowed(_) => 0,
+    };
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, What)>, ReadError> {
+    let n = n as usize;
+    match &*entry.fact {
+        Fact::Registered(fact) => Ok(Some((fact.app, registered(fact)))),
+        Fact::Unregistered(fact) => of_reg(source, fact.regs.get(n).map(|(reg, _)| *reg), |who| What::Unregistered { who }),
+        Fact::Presence(fact) if n < fact.on.len() => of_reg(source, fact.on.get(n).copied(), |who| What::Online { who }),
+        Fact::Presence(fact) => of_reg(source, fact.off.get(n - fact.on.len()).map(|(reg, _)| *reg), |who| What::Offline { who }),
+        Fact::Proven(fact) => fact.direct.get(n).map_or(Ok(None), |proof| proven(source, proof)),
+        Fact::Reported(fact) => reported(source, fact).map(Some),
+        Fact::Started(_) | Fact::Tick | Fact::Ghost(_) | Fact::Published(_) | Fact::Overflowed(_) => Ok(None),
+    }
+}
+
+fn registered(fact: &Registered) -> What {
+    let who = Who { uid: Some(fact.uid.clone()), token: Some(fact.token.clone()), device_id: fact.device_id.clone() };
+    What::Registered { who, first: fact.first }
+}
+
+fn reg(source: &Source<'_>, reg: RegNo) -> Result<Option<Arc<Reg>>, ReadError> {
+    Ok(source.base.get(&Key::Reg(reg))?.and_then(|row| if let Row::Reg(reg) = row { Some(reg) } else { None }))
+}
+
+fn who(reg: &Reg) -> Who {
+    Who { uid: Some(reg.uid.clone()), token: Some(reg.token.clone()), device_id: reg.device_id.clone() }
+}
+
+fn of_reg(source: &Source<'_>, no: Option<RegNo>, what: impl FnOnce(Who) -> What) -> Result<Option<(AppNo, What)>, ReadError> {
+    let Some(reg) = no.map_or(Ok(None), |no| reg(source, no))? else { return Ok(None) };
+    Ok(Some((reg.app, what(who(&reg)))))
+}
+
+fn message(source: &Source<'_>, at: Position) -> Result<Option<Arc<Published>>, ReadError> {
+    (source.published)(at)
+}
+
+fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, What)>, ReadError> {
+    let Some(Row::Device(device)) = source.base.get(&Key::Device(proof.dev))? else { return Ok(None) };
+    let Some(reg) = reg(source, device.reg)? else { return Ok(None) };
+    let id = message(source, proof.message)?.map(|message| message.id);
+    let what = What::Reported { who: who(&reg), message: id, state: Some(proof.state), proof: Some(proof.proof), status: None, inferred: false };
+    Ok(Some((reg.app, what)))
+}
+
+fn reported(source: &Source<'_>, fact: &Reported) -> Result<(AppNo, What), ReadError> {
+    let reg = fact.reg.map_or(Ok(None), |no| reg(source, no))?;
+    let message = fact.message.map_or(Ok(None), |at| message(source, at))?.map(|message| message.id);
+    let who = reg.map_or_else(Who::default, |reg| who(&reg));
+    Ok((fact.app, What::Reported { who, message, state: fact.state, proof: fact.proof, status: Some(fact.status.clone()), inferred: fact.inferred }))
+}
+

@@ -1,0 +1,212 @@
+//! What each fact does to the rows: the only place that knows.
+
+use std::sync::Arc;
+
+use tidings_model::{AppNo, Dev, Entry, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered, Reported, Targets, Unregistered, UserNo, Why};
+
+use super::{Cursor, Device, Kept, Key, Letter, Receipt, Reg, Row, Rows, User};
+use crate::ReadError;
+
+/// Applies one fact. The caller keeps the mark: below it nothing is applied twice.
+pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError> {
+    let (at, time) = (entry.at, entry.time);
+    match &*entry.fact {
+        Fact::Started(_) | Fact::Tick => Ok(()),
+        Fact::Registered(fact) => registered(rows, at, time, fact),
+        Fact::Unregistered(fact) => unregistered(rows, at, fact),
+        Fact::Presence(fact) => presence(rows, fact),
+        Fact::Ghost(fact) => ghost(rows, at, time, fact),
+        Fact::Published(fact) => {
+            published(rows, at, time, fact, &entry.fact);
+            Ok(())
+        }
+        Fact::Proven(fact) => proven(rows, time, fact),
+        Fact::Reported(fact) => {
+            reported(rows, time, fact);
+            Ok(())
+        }
+        Fact::Overflowed(fact) => {
+            let seen = rows.cursor(fact.dev)?.map_or(time, |cursor| cursor.seen);
+            rows.raise(fact.dev, Cursor { at: fact.upto, seen })
+        }
+    }
+}
+
+fn registered(rows: &mut impl Rows, at: Position, time: Millis, fact: &Registered) -> Result<(), ReadError> {
+    add_to_user(rows, fact)?;
+    let before = rows.reg(fact.reg)?;
+    let mut devs = before.as_ref().map_or(Vec::new(), |reg| reg.devs.clone());
+    if !devs.contains(&fact.dev) {
+        devs.push(fact.dev);
+    }
+    let reg = Reg {
+        app: fact.app,
+        user: fact.user,
+        uid: fact.uid.clone(),
+        token: fact.token.clone(),
+        device_id: fact.device_id.clone(),
+        born: before.map_or(at, |reg| reg.born),
+        dead: None,
+        devs,
+    };
+    rows.put(Key::Token(fact.token.clone()), Row::Token(fact.reg));
+    rows.put(Key::Reg(fact.reg), Row::Reg(Arc::new(reg)));
+    let device = Device { reg: fact.reg, print: fact.print, addr: fact.addr, heir_of: None, born: at, dead: None };
+    add_device(rows, fact.app, fact.dev, device, Cursor { at: fact.cursor, seen: time })?;
+    let numbers = rows.numbers();
+    numbers.reg = numbers.reg.max(fact.reg.0 + 1);
+    Ok(())
+}
+
+fn add_to_user(rows: &mut impl Rows, fact: &Registered) -> Result<(), ReadError> {
+    let mut user = match rows.user(fact.user)? {
+        Some(user) => (*user).clone(),
+        None => {
+            rows.put(Key::Uid(fact.app, fact.uid.clone()), Row::Uid(fact.user));
+            User { app: fact.app, uid: fact.uid.clone(), regs: Vec::new() }
+        }
+    };
+    if !user.regs.contains(&fact.reg) {
+        user.regs.push(fact.reg);
+    }
+    rows.put(Key::User(fact.user), Row::User(Arc::new(user)));
+    let numbers = rows.numbers();
+    numbers.user = numbers.user.max(fact.user.0 + 1);
+    Ok(())
+}
+
+fn add_device(rows: &mut impl Rows, app: AppNo, dev: Dev, device: Device, cursor: Cursor) -> Result<(), ReadError> {
+    if rows.device(dev)?.is_none() {
+        *rows.numbers().devices.entry(app).or_default() += 1;
+        rows.put(Key::Cursor(dev), Row::Cursor(cursor));
+    }
+    rows.put(Key::Device(dev), Row::Device(Arc::new(device)));
+    let numbers = rows.numbers();
+    numbers.dev = numbers.dev.max(dev.0 + 1);
+    Ok(())
+}
+
+fn ghost(rows: &mut impl Rows, at: Position, time: Millis, fact: &Ghost) -> Result<(), ReadError> {
+    let Some(reg) = rows.reg(fact.reg)? else { return Ok(()) };
+    let device = Device { reg: fact.reg, print: fact.print, addr: fact.addr, heir_of: fact.heir_of, born: at, dead: None };
+    add_device(rows, reg.app, fact.dev, device, Cursor { at: fact.cursor, seen: time })?;
+    let mut reg = (*reg).clone();
+    if !reg.devs.contains(&fact.dev) {
+        reg.devs.push(fact.dev);
+    }
+    rows.put(Key::Reg(fact.reg), Row::Reg(Arc::new(reg)));
+    Ok(())
+}
+
+fn unregistered(rows: &mut impl Rows, at: Position, fact: &Unregistered) -> Result<(), ReadError> {
+    for (reg, why) in &fact.regs {
+        end_reg(rows, at, *reg, *why)?;
+    }
+    for dev in &fact.ghosts {
+        end_ghost(rows, at, *dev)?;
+    }
+    Ok(())
+}
+
+fn end_reg(rows: &mut impl Rows, at: Position, no: RegNo, why: Why) -> Result<(), ReadError> {
+    let Some(reg) = rows.reg(no)?.filter(|reg| reg.dead.is_none()) else { return Ok(()) };
+    for dev in &reg.devs {
+        end_device(rows, reg.app, at, *dev)?;
+    }
+    forget(rows, reg.user, no)?;
+    rows.told(no, false);
+    let dead = Reg { dead: Some((at, why)), devs: Vec::new(), ..(*reg).clone() };
+    rows.put(Key::Reg(no), Row::Reg(Arc::new(dead)));
+    Ok(())
+}
+
+fn forget(rows: &mut impl Rows, user: UserNo, reg: RegNo) -> Result<(), ReadError> {
+    if let Some(found) = rows.user(user)? {
+        let mut left = (*found).clone();
+        left.regs.retain(|other| *other != reg);
+        rows.put(Key::User(user), Row::User(Arc::new(left)));
+    }
+    Ok(())
+}
+
+fn end_ghost(rows: &mut impl Rows, at: Position, dev: Dev) -> Result<(), ReadError> {
+    let Some(device) = rows.device(dev)?.filter(|device| device.dead.is_none()) else { return Ok(()) };
+    let Some(reg) = rows.reg(device.reg)? else { return Ok(()) };
+    end_device(rows, reg.app, at, dev)?;
+    let mut left = (*reg).clone();
+    left.devs.retain(|other| *other != dev);
+    rows.put(Key::Reg(device.reg), Row::Reg(Arc::new(left)));
+    Ok(())
+}
+
+fn end_device(rows: &mut impl Rows, app: AppNo, at: Position, dev: Dev) -> Result<(), ReadError> {
+    if let Some(device) = rows.device(dev)? {
+        rows.put(Key::Device(dev), Row::Device(Arc::new(Device { dead: Some(at), ..(*device).clone() })));
+        let devices = rows.numbers().devices.entry(app).or_default();
+        *devices = devices.saturating_sub(1);
+    }
+    Ok(())
+}
+
+fn presence(rows: &mut impl Rows, fact: &Presence) -> Result<(), ReadError> {
+    for reg in &fact.on {
+        rows.told(*reg, true);
+    }
+    for (reg, seen) in &fact.off {
+        rows.told(*reg, false);
+        see(rows, *reg, *seen)?;
+    }
+    Ok(())
+}
+
+/// The device heard of last is the one that the registration was last seen on.
+fn see(rows: &mut impl Rows, reg: RegNo, seen: Millis) -> Result<(), ReadError> {
+    let Some(reg) = rows.reg(reg)? else { return Ok(()) };
+    let mut latest: Option<(Millis, Dev, Position)> = None;
+    for dev in &reg.devs {
+        let Some(cursor) = rows.cursor(*dev)? else { continue };
+        if latest.is_none_or(|(seen, ..)| cursor.seen > seen) {
+            latest = Some((cursor.seen, *dev, cursor.at));
+        }
+    }
+    let Some((_, dev, at)) = latest else { return Ok(()) };
+    rows.raise(dev, Cursor { at, seen })
+}
+
+fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published, whole: &Arc<Fact>) {
+    let letter = Letter { expires: fact.expires, len: u32::try_from(fact.data.as_str().len()).unwrap_or(u32::MAX) };
+    // One that expires as it is born is for who is connected: no mailbox has it.
+    let waits = fact.expires > time;
+    match &fact.targets {
+        Targets::Everyone if waits => rows.broadcast(fact.app, at, letter),
+        Targets::Devices(devs) if waits => devs.iter().for_each(|dev| rows.wait(*dev, at, letter)),
+        Targets::Everyone | Targets::Devices(_) => {}
+    }
+    if let Some(idempotency) = fact.idempotency {
+        let until = time.after_s(Limits::IDEMPOTENCY_S);
+        rows.put(Key::Kept(idempotency.key), Row::Kept(Kept { request: idempotency.request, at, until, fact: Some(whole.clone()) }));
+    }
+}
+
+fn proven(rows: &mut impl Rows, time: Millis, fact: &Proven) -> Result<(), ReadError> {
+    let mut moved: Vec<(Dev, Position)> = fact.cursors.iter().flat_map(|(to, devs)| devs.iter().map(move |dev| (*dev, *to))).collect();
+    moved.sort_unstable();
+    for direct in &fact.direct {
+        // What the cursor passes with the same fact needs no receipt: nothing below a cursor is read.
+        let passed = moved.binary_search_by_key(&direct.dev, |(dev, _)| *dev).is_ok_and(|index| moved[index].1 >= direct.message);
+        if !passed {
+            rows.put(Key::Receipt(direct.dev, direct.message), Row::Receipt(Receipt { state: direct.state, proof: direct.proof, since: time }));
+        }
+    }
+    for (dev, to) in moved {
+        rows.raise(dev, Cursor { at: to, seen: time })?;
+    }
+    Ok(())
+}
+
+fn reported(rows: &mut impl Rows, time: Millis, fact: &Reported) {
+    if let (Some(dev), Some(message), Some(state)) = (fact.dev, fact.message, fact.state) {
+        let proof = fact.proof.unwrap_or(Proof::Peer);
+        rows.put(Key::Receipt(dev, message), Row::Receipt(Receipt { state, proof, since: time }));
+    }
+}

@@ -1,0 +1,204 @@
+//! A message is taken: whom it is for, whether its key was used before, when nobody gets it any more.
+
+use std::sync::Arc;
+
+use tidings_model::{
+    Accepted, Answer, Code, Dev, Draft, Fact, Idempotency, Invalid, MessageId, Position, Published, Refusal, RegNo, Strictness, Target, Targets, Token, Uid,
+};
+
+use super::{Beneath, SETTLED_BYTES, Writer};
+use crate::ReadError;
+use crate::views::{Kept, Rows};
+
+/// Targets that nobody has registered as are named in the answer up to this many.
+const INVALID_MAX: usize = 100;
+
+/// Whom a target means now.
+#[derive(Default)]
+struct Found {
+    devs: Vec<Dev>,
+    online: u32,
+    concerns: u64,
+    invalid: Vec<Invalid>,
+}
+
+impl<B: Beneath, T> Writer<B, T> {
+    pub(super) fn publish(&mut self, draft: &Draft) -> Result<Answer, ReadError> {
+        if let Some(idempotency) = draft.idempotency
+            && let Some(answer) = self.answered_before(idempotency)?
+        {
+            return Ok(answer);
+        }
+        if self.layers.settled_bytes() > SETTLED_BYTES {
+            return Ok(Answer::Refused(Refusal::new(Code::Overloaded, "more is decided than the views can follow; try again in a moment")));
+        }
+        let to = self.named(&draft.to)?;
+        let found = match self.find(draft, &to)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Answer::Refused(refusal)),
+        };
+        self.store(draft, to, found)
+    }
+
+    /// The tutorial's `id` becomes what it means: a known token, else a uid.
+    fn named(&mut self, target: &Target) -> Result<Target, ReadError> {
+        let Target::TokenOrUid(either) = target else { return Ok(target.clone()) };
+        if let Ok(token) = Token::parse(either)
+            && self.layers.reg_no(&token)?.is_some()
+        {
+            return Ok(Target::Tokens(vec![token]));
+        }
+        Ok(Uid::parse(either).map_or_else(|_| Target::TokenOrUid(either.clone()), |uid| Target::Uids(vec![uid])))
+    }
+
+    fn store(&mut self, draft: &Draft, to: Target, found: Found) -> Result<Answer, ReadError> {
+        let names = names_bytes(&to) + found.invalid.iter().map(|invalid| invalid.value.len() + 8).sum::<usize>();
+        let at = match self.room(1, draft.data.as_str().len() + names + found.devs.len() * 5 + 128) {
+            Ok(at) => at,
+            Err(refusal) => return Ok(Answer::Refused(refusal)),
+        };
+        let Found { devs, online, concerns, invalid } = found;
+        let (targets, devices, online) = match to {
+            Target::All => (Targets::Everyone, self.layers.numbers().devices.get(&draft.app).copied().unwrap_or(0), self.presence.devices(draft.app)),
+            Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => {
+                let devices = u32::try_from(devs.len()).unwrap_or(u32::MAX);
+                (Targets::Devices(devs), devices, online)
+            }
+        };
+        let fact = Published {
+            app: draft.app,
+            id: MessageId::v7(self.now.0, self.dice.draw()),
+            to,
+            targets,
+            devices,
+            online,
+            invalid,
+            expires: self.now.after_s(u64::from(draft.ttl_s)),
+            data: draft.data.clone(),
+            idempotency: draft.idempotency,
+        };
+        let answer = accepted(at, &fact, false);
+        self.put(Fact::Published(fact), concerns)?;
+        Ok(answer)
+    }
+
+    fn answered_before(&mut self, idempotency: Idempotency) -> Result<Option<Answer>, ReadError> {
+        let Some(kept) = self.layers.kept(idempotency.key)?.filter(|kept| self.now < kept.until) else { return Ok(None) };
+        if kept.request != idempotency.request {
+            return Ok(Some(Answer::Refused(Refusal::new(Code::IdempotencyMismatch, "this Idempotency-Key was used for another request"))));
+        }
+        let corrupt = ReadError::Corrupt { at: kept.at, what: "the message of a kept answer is missing" };
+        let message = self.kept_message(&kept)?.ok_or(corrupt)?;
+        Ok(Some(accepted(kept.at, &message, true)))
+    }
+
+    fn kept_message(&mut self, kept: &Kept) -> Result<Option<Arc<Published>>, ReadError> {
+        match &kept.fact {
+            Some(fact) => Ok(crate::log::recent::published(fact)),
+            None => self.layers.beneath().published(kept.at),
+        }
+    }
+
+    fn find(&mut self, draft: &Draft, to: &Target) -> Result<Result<Found, Refusal>, ReadError> {
+        let mut found = Found::default();
+        match to {
+            Target::All => found.concerns = u64::MAX,
+            Target::Uids(uids) => {
+                for uid in uids {
+                    self.find_uid(draft, uid, &mut found)?;
+                }
+            }
+            Target::Tokens(tokens) => {
+                for token in tokens {
+                    self.find_token(draft, token, &mut found)?;
+                }
+            }
+            Target::TokenOrUid(neither) => found.invalid.push(Invalid { value: neither.clone(), code: Code::UnknownTarget }),
+        }
+        found.devs.sort_unstable();
+        found.devs.dedup();
+        if let (Strictness::MustBeKnown, Some(invalid)) = (draft.strictness, found.invalid.first()) {
+            return Ok(Err(unknown(&draft.to, invalid)));
+        }
+        found.invalid.truncate(INVALID_MAX);
+        found.online = self.count_online(&found.devs)?;
+        Ok(Ok(found))
+    }
+
+    fn find_uid(&mut self, draft: &Draft, uid: &Uid, found: &mut Found) -> Result<(), ReadError> {
+        let user = match self.layers.user_no(draft.app, uid)? {
+            Some(no) => self.layers.user(no)?,
+            None => None,
+        };
+        let regs = user.map_or(Vec::new(), |user| user.regs.clone());
+        if regs.is_empty() {
+            found.invalid.push(Invalid { value: uid.as_str().to_owned(), code: Code::UnknownTarget });
+        }
+        for reg in regs {
+            self.add(reg, found)?;
+        }
+        Ok(())
+    }
+
+    fn find_token(&mut self, draft: &Draft, token: &Token, found: &mut Found) -> Result<(), ReadError> {
+        let no = self.layers.reg_no(token)?;
+        let reg = match no {
+            Some(no) => self.layers.reg(no)?.filter(|reg| reg.app == draft.app).map(|reg| (no, reg)),
+            None => None,
+        };
+        let refused = match &reg {
+            None => Some(Code::UnknownTarget),
+            Some((_, reg)) if reg.dead.is_some() => Some(Code::TokenUnregistered),
+            Some(_) => None,
+        };
+        match (reg, refused) {
+            (Some((no, _)), None) => self.add(no, found)?,
+            (_, code) => found.invalid.push(Invalid { value: token.as_str().to_owned(), code: code.unwrap_or(Code::UnknownTarget) }),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, no: RegNo, found: &mut Found) -> Result<(), ReadError> {
+        let Some(reg) = self.layers.reg(no)?.filter(|reg| reg.dead.is_none()) else { return Ok(()) };
+        found.concerns |= self.worker_bit(reg.app, &reg.uid);
+        found.devs.extend(&reg.devs);
+        Ok(())
+    }
+
+    fn count_online(&mut self, devs: &[Dev]) -> Result<u32, ReadError> {
+        let mut online = 0;
+        for dev in devs {
+            let Some(device) = self.layers.device(*dev)? else { continue };
+            online += u32::from(self.presence.serving(device.reg, *dev).is_some());
+        }
+        Ok(online)
+    }
+}
+
+fn accepted(at: Position, fact: &Published, replayed: bool) -> Answer {
+    Answer::Accepted(Accepted { id: fact.id, at, expires: fact.expires, devices: fact.devices, online: fact.online, invalid: fact.invalid.clone(), replayed })
+}
+
+fn names_bytes(to: &Target) -> usize {
+    match to {
+        Target::All => 0,
+        Target::Uids(uids) => uids.iter().map(|uid| uid.as_str().len() + 2).sum(),
+        Target::Tokens(tokens) => tokens.len() * 36,
+        Target::TokenOrUid(either) => either.len() + 2,
+    }
+}
+
+fn unknown(asked: &Target, invalid: &Invalid) -> Refusal {
+    let field = match asked {
+        Target::Uids(_) | Target::All => "uid",
+        Target::Tokens(_) => "token",
+        Target::TokenOrUid(_) => "id",
+    };
+    let value = &invalid.value;
+    let refusal = match (invalid.code, asked) {
+        (Code::TokenUnregistered, _) => Refusal::new(Code::TokenUnregistered, "the registration of this token has ended"),
+        (_, Target::Tokens(_)) => Refusal::new(Code::UnknownTarget, "no registration has this token"),
+        _ => Refusal::new(Code::UnknownTarget, format!("nobody has registered as {value} yet; try: tidings listen --uid {value} --legacy")),
+    };
+    refusal.field(field)
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what the end-to-end tests need and the machine lacks: Debian packages, Python environments, npm packages, Java classes.
+# Repeatable: a part whose pinned inputs have not changed is left alone.
+set -euo pipefail
+cd "$(dirname "$0")"
+cache=$PWD/.cache
+mkdir -p "$cache"
+
+say() { printf 'e2e/install: %s\n' "$*"; }
+
+# Runs "$@" unless the stamp of part $1 equals the checksum of its inputs $2 (files, as one word list).
+part() {
+  local name=$1 inputs=$2 stamp sum
+  shift 2
+  stamp=$cache/$name.stamp
+  # shellcheck disable=SC2086
+  sum=$(cat $inputs | sha256sum)
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ]; then
+    say "$name: there already"
+    return
+  fi
+  say "$name ..."
+  rm -f "$stamp"
+  "$@"
+  printf '%s\n' "$sum" >"$stamp"
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Debian packages, only for commands that are missing.
+system() {
+  local wanted=()
+  command -v java >/dev/null && command -v javac >/dev/null || wanted+=(default-jdk-headless)
+  command -v mvn >/dev/null || wanted+=(maven)
+  command -v node >/dev/null || wanted+=(nodejs)
+  command -v npm >/dev/null || wanted+=(npm)
+  command -v python3 >/dev/null || wanted+=(python3)
+  python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
+  if [ ${#wanted[@]} = 0 ]; then
+    say "system packages: there already"
+    return
+  fi
+  say "system packages: ${wanted[*]} ..."
+  as_root apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+}
+
+environment() {
+  rm -rf "${cache:?}/$1"
+  python3 -m venv "$cache/$1"
+  "$cache/$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$2"
+}
+
+node_clients() { (cd node && npm ci --no-audit --no-fund --loglevel=error); }
+
+java_clients() { (cd java && rm -rf "$cache/java" && mvn -B -q -ntp compile); }
+
+system
+part harness requirements.txt environment harness requirements.txt
+part python-4 python/requirements-4.txt environment python-4 python/requirements-4.txt
+part python-5 python/requirements-5.txt environment python-5 python/requirements-5.txt
+part node "node/package.json node/package-lock.json" node_clients
+part java "java/pom.xml $(find java -mindepth 2 -name pom.xml | sort | tr '\n' ' ')$(find java/src -name '*.java' | sort | tr '\n' ' ')" java_clients
+say "ready"

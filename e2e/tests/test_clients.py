@@ -1,0 +1,184 @@
+"""Real, unmodified clients of every generation on every transport, side by side on one server that is killed under them.
+
+One scenario is run by all devices at once; each device is then judged by a test of its own.
+"""
+
+import contextlib
+import time
+
+import pytest
+
+from conftest import running
+from harness.driver import TRANSPORTS, Device
+
+KINDS = ("java-0.8.3", "java-2.1.2", "js-1.7.4", "js-4.8.4", "python-4.6.1", "python-5.18.1")
+PAIRS = [(kind, transport) for kind in KINDS for transport in TRANSPORTS]
+WHILE_AWAY = 25
+KILLED_AFTER = 12
+ACCENTS = "é € 😀"
+
+
+def grade(revision, transport):
+    """The proof that this client must reach (DELIVERY, proof grades)."""
+    if transport == "polling":
+        return "poll"
+    return "engine" if revision == 4 else "peer"
+
+
+class Fleet:
+    """What happened, for the tests below to judge."""
+
+    def __init__(self, server, devices):
+        self.server, self.devices = server, devices
+        self.backend = server.backend
+        self.live = {}  # device -> facts since this mark were received live
+        self.away = {}  # device -> facts since this mark were received after the return
+        self.failed = {}  # device -> why it dropped out of the scenario
+        self.tokens = {}
+        self.direct_ids = {device: {"live": [], "away": []} for device in devices}
+        self.missed = {device: [] for device in devices}
+        self.reports = self.backend.follow("message.reported")
+
+    def each(self, act):
+        """`act(device)` for every device that is still in; one that fails drops out and fails its own test only."""
+        for device in self.devices:
+            if device not in self.failed:
+                try:
+                    act(device)
+                except AssertionError as why:
+                    self.failed[device] = str(why)
+
+    def send_direct(self, device, phase, data):
+        self.direct_ids[device][phase].append(self.backend.send(data, uid=device.uid)["id"])
+
+    def reached(self, device, phase):
+        """message id -> proof, for the direct messages of a phase that are known to be `reached`."""
+        wanted = set(self.direct_ids[device][phase])
+        return {event["data"]["message_id"]: event["data"]["proof"] for event in self.reports.seen
+                if event["data"]["message_id"] in wanted and event["data"]["state"] == "reached"}
+
+    def await_proofs(self, phase, patience):
+        def done(_seen):
+            return all(len(self.reached(device, phase)) >= len(self.direct_ids[device][phase])
+                       for device in self.devices if device not in self.failed)
+        self.reports.until(done, patience, time.monotonic)
+
+
+def arrive(fleet):
+    marks = {}
+    fleet.each(lambda device: device.wait_on("ready", 60))
+    fleet.each(lambda device: marks.update({device: device.connect()}))
+    fleet.each(lambda device: device.settled(marks[device], 40))
+    fleet.each(lambda device: fleet.tokens.update({device: device.register()}))
+    fleet.live = marks
+
+
+def talk(fleet):
+    """Token event, broadcast, report, and a last direct message whose proof covers all before it."""
+    fleet.each(lambda device: fleet.send_direct(device, "live", f"direct {ACCENTS}"))
+    fleet.backend.send(f"broadcast {ACCENTS}")
+    fleet.each(lambda device: device.order("emit_ack", event="report", args=[{"status": f"seen {ACCENTS}"}], n=1))
+    fleet.each(lambda device: device.wait_on("ack", 20, fleet.live[device]))
+    fleet.each(lambda device: fleet.send_direct(device, "live", f"last {ACCENTS}"))
+    fleet.each(lambda device: device.wait(is_event(f"last {ACCENTS}"), 20, fleet.live[device], "the last direct message"))
+    fleet.await_proofs("live", 20)
+
+
+def leave(fleet):
+    fleet.each(lambda device: device.order("disconnect"))
+    fleet.each(lambda device: device.wait_on("disconnected", 20, fleet.live[device]))
+
+
+def miss(fleet):
+    """25 messages of both kinds, alternating, and a SIGKILL among them."""
+    for number in range(WHILE_AWAY):
+        text = f"missed {number} {ACCENTS}"
+        if number == KILLED_AFTER:
+            fleet.server.restart()
+        if number % 2:
+            fleet.backend.send(text)
+        else:
+            fleet.each(lambda device: fleet.send_direct(device, "away", text))
+        fleet.each(lambda device: fleet.missed[device].append((bool(number % 2), text)))
+
+
+def come_back(fleet):
+    fleet.each(lambda device: fleet.away.update({device: device.connect(register_on_connect=device.uid)}))
+    fleet.each(lambda device: device.settled(fleet.away[device], 40))
+    last = f"missed {WHILE_AWAY - 1} {ACCENTS}"
+    fleet.each(lambda device: device.wait(is_event(last), 40, fleet.away[device], "the last missed message"))
+    fleet.await_proofs("away", 20)
+
+
+def is_event(data):
+    return lambda fact: fact["on"] == "event" and fact["args"] and fact["args"][0].get("data") == data
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clients")
+    began = time.monotonic()
+    with running(folder) as server, contextlib.ExitStack() as stack:
+        devices = [Device(kind, transport, f"{kind}:{transport}", server.devices_url, folder) for kind, transport in PAIRS]
+        for device in devices:
+            stack.callback(device.close)
+        fleet = Fleet(server, devices)
+        for phase in (arrive, talk, leave, miss, come_back):
+            phase(fleet)
+        print(f"the scenario took {time.monotonic() - began:.1f} s")
+        yield fleet
+
+
+@pytest.fixture
+def one(fleet, kind, transport):
+    device = next(device for device in fleet.devices if (device.kind, device.transport) == (kind, transport))
+    assert device not in fleet.failed, fleet.failed[device]
+    return device
+
+
+every = pytest.mark.parametrize(("kind", "transport"), PAIRS)
+
+
+@every
+def test_live_messages_arrive_as_the_tutorial_has_them(fleet, one):
+    live = one.received(fleet.live[one])[:3]
+    token = fleet.tokens[one]
+    assert live == [(token, f"direct {ACCENTS}"), ("app broadcast", f"broadcast {ACCENTS}"), (token, f"last {ACCENTS}")]
+    arguments = [fact["args"] for fact in one.events(fleet.live[one])]
+    assert all(len(args) == 1 and list(args[0]) == ["data"] for args in arguments)
+
+
+@every
+def test_the_backend_hears_the_registration_and_the_report(fleet, one):
+    registered = [event["data"] for event in fleet.backend.events("device.registered") if event["data"]["uid"] == one.uid]
+    assert [data["token"] for data in registered][:1] == [fleet.tokens[one]]
+    reports = [event["data"] for event in fleet.reports.seen if event["data"]["uid"] == one.uid and event["data"]["status"]]
+    assert [data["status"] for data in reports] == [{"status": f"seen {ACCENTS}"}] or \
+           [data["status"] for data in reports] == [f"seen {ACCENTS}"]
+
+
+@every
+def test_the_token_is_the_same_after_a_sigkill(fleet, one):
+    assert one.registered(fleet.away[one]) == fleet.tokens[one]
+
+
+@every
+def test_all_that_was_missed_arrives_once_and_in_order(fleet, one):
+    token = fleet.tokens[one]
+    expected = [("app broadcast" if broadcast else token, text) for broadcast, text in fleet.missed[one]]
+    assert one.received(fleet.away[one]) == expected
+
+
+@every
+def test_each_client_reaches_its_proof_grade_live(fleet, one):
+    wanted = grade(one.revision, one.transport)
+    proofs = fleet.reached(one, "live")
+    assert [proofs.get(message) for message in fleet.direct_ids[one]["live"]] == [wanted] * 2
+
+
+@every
+def test_each_replayed_direct_message_is_proven(fleet, one):
+    """A client that upgrades may have had some of the replay before it did."""
+    wanted = {grade(one.revision, one.transport)} | ({"poll"} if one.transport == "upgrade" else set())
+    proofs = fleet.reached(one, "away")
+    assert [message for message in fleet.direct_ids[one]["away"] if proofs.get(message) not in wanted] == []

@@ -1,0 +1,128 @@
+"""A thousand devices that come and go at random under a steady stream: nothing lost, order kept, each repeat explained."""
+
+import asyncio
+import collections
+import os
+import random
+import resource
+import time
+
+import pytest
+
+from conftest import running
+from harness.ledger import Ledger, repeats
+from harness.raw import SocketDevice
+from harness.web import Publisher
+
+DEVICES = 1000
+SECONDS = 20
+BROADCASTS_PER_S, DIRECTS_PER_S = 5, 200
+WAYS = ("fin", "rst", "41", "1")
+# An answer that was written this shortly before a RST may have been thrown away with the connection.
+RST_LOSES_S = 0.25
+
+
+class Storm:
+    def __init__(self, server, seed):
+        self.server, self.dice = server, random.Random(seed)
+        self.devices = [SocketDevice(f"d{number}", server.devices_port, 4) for number in range(DEVICES)]
+        self.ledger = Ledger()
+        self.gate = asyncio.Semaphore(100)  # of a thousand at once, the rest would measure the event loop here
+        self.over = asyncio.Event()
+        self.connects = 0
+
+    async def connect(self, device):
+        async with self.gate:
+            while True:
+                try:
+                    if await device.connect():
+                        self.connects += 1
+                        return
+                except ConnectionError:
+                    await asyncio.sleep(0.05)
+
+
+async def come_and_go(storm, device):
+    """Ends connected."""
+    while not storm.over.is_set():
+        await pause(storm, storm.dice.uniform(0.3, 6))
+        if not storm.over.is_set():
+            device.leave(storm.dice.choice(WAYS))
+            await asyncio.sleep(storm.dice.uniform(0, 1.5))
+            await storm.connect(device)
+
+
+async def pause(storm, seconds):
+    try:
+        await asyncio.wait_for(storm.over.wait(), seconds)
+    except asyncio.TimeoutError:
+        pass
+
+
+async def stream(storm, name, per_s, direct):
+    publisher, sent, began = Publisher(storm.server.backend_port), 0, time.monotonic()
+    while not storm.over.is_set():
+        data, uid = f"{name}{sent}", storm.dice.choice(storm.devices).uid if direct else None
+        storm.ledger.add(data, await publisher.publish(data, {"data": data, "uid": uid} if direct else {"data": data}), uid)
+        sent += 1
+        await asyncio.sleep(max(0, began + sent / per_s - time.monotonic()))
+
+
+async def scenario(storm):
+    await asyncio.gather(*(storm.connect(device) for device in storm.devices))
+    load = [stream(storm, "all", BROADCASTS_PER_S, False), *(stream(storm, f"to{n}-", DIRECTS_PER_S / 4, True) for n in range(4))]
+    tasks = [asyncio.ensure_future(work) for work in load]
+    tasks += [asyncio.ensure_future(come_and_go(storm, device)) for device in storm.devices]
+    await asyncio.sleep(SECONDS)
+    storm.over.set()
+    await asyncio.gather(*tasks)
+    end = time.monotonic() + 45
+    while time.monotonic() < end and any(storm.ledger.lost(device) for device in storm.devices):
+        await asyncio.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def storm(tmp_path_factory):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    seed = int(os.environ.get("TIDINGS_SEED") or random.randrange(1 << 32))
+    with running(tmp_path_factory.mktemp("storm")) as server:
+        async def whole():
+            storm = Storm(server, seed)
+            await scenario(storm)
+            return storm
+        storm = asyncio.run(whole())
+        print(f"seed {seed}: {storm.connects} connects, {len(storm.ledger.positions)} messages, "
+              f"{sum(device.count for device in storm.devices)} deliveries")
+        yield storm
+
+
+def test_the_storm_was_one(storm):
+    assert storm.connects > 3 * DEVICES and len(storm.ledger.broadcasts) > 50 and len(storm.ledger.directs) > DEVICES / 2
+
+
+def test_no_message_was_lost(storm):
+    lost = {device.uid: missing for device in storm.devices if (missing := storm.ledger.lost(device))}
+    assert lost == {}, f"{sum(map(len, lost.values()))} lost on {len(lost)} devices"
+
+
+def test_no_device_got_what_is_not_its_own(storm):
+    assert {device.uid: wrong for device in storm.devices if (wrong := storm.ledger.strangers(device) + device.faults)} == {}
+
+
+def test_order_held_on_every_connection(storm):
+    assert {device.uid: wrong[:3] for device in storm.devices if (wrong := storm.ledger.disorder(device))} == {}
+
+
+def test_every_repeat_is_explained_by_a_missing_proof(storm):
+    reasons, unexplained = collections.Counter(), []
+    for device in storm.devices:
+        for entry, first, index in repeats(device):
+            if index >= first.proven:
+                reasons[f"no question was answered after it ({first.how})"] += 1
+            elif first.how == "rst" and first.ended_at - first.proven_at < RST_LOSES_S:
+                reasons["its answer was lost with a reset"] += 1
+            else:
+                unexplained.append((device.uid, entry.data, first.how, round(first.ended_at - first.proven_at, 3)))
+    print("repeats:", dict(reasons) or "none")
+    assert unexplained == []

@@ -1,0 +1,1 @@
+//! Many sessions and a store in memory under one seed.
