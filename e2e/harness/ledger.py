@@ -30,18 +30,18 @@ class Ledger:
     def disorder(self, device):
         """Pairs that came in the wrong order, or twice, on one connection: there the order of the log is promised."""
         wrong = []
-        for connection in device.connections:
-            positions = [(self.positions[entry.data], entry.data) for entry in connection.received if entry.data in self.positions]
+        for life in device.lives:
+            positions = [(self.positions[entry.data], entry.data) for entry in life.received if entry.data in self.positions]
             wrong += [(before, after) for before, after in zip(positions, positions[1:]) if before[0] >= after[0]]
         return wrong
 
 
 def repeats(device):
-    """(entry, connection that had it first, index in it) for each message that a later connection brought again."""
+    """(entry, life that had it before, index in it) for each message that a later life brought again."""
     seen, found = {}, []
-    for connection in device.connections:
-        for index, entry in enumerate(connection.received):
+    for life in device.lives:
+        for index, entry in enumerate(life.received):
             if entry.data in seen:
                 found.append((entry, *seen[entry.data]))
-            seen[entry.data] = (connection, index)
+            seen[entry.data] = (life, index)
     return found

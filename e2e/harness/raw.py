@@ -1,7 +1,7 @@
 """Light raw devices: what a legacy client does on the wire, with a record of what it got and what it has proven.
 
 Deliberately not a client library: no back-off, no buffering. Proof is seen from the client's side: what stood before a question
-that it answered (a `2` on Engine.IO 4, a ping frame on 3) or in an answer after which it polled again.
+that it answered (a `2` on Engine.IO 4, a ping frame on 3).
 """
 
 import asyncio
@@ -21,39 +21,14 @@ class Received:
         self.data, self.broadcast, self.at = data, broadcast, at
 
 
-class Connection:
-    """One life of a device on the wire, in the order of arrival."""
+class Life:
+    """One connection of a device, from its first byte to its end, in the order of arrival."""
 
-    def __init__(self):
+    def __init__(self, device):
+        self.device = device
         self.received = []
-        self.proven = 0  # how many of `received` a proof covers, as far as the client can know
-        self.proven_at = None
-        self.token = None
-        self.ended_at = None
-        self.how = None
-
-    def end(self, how):
-        if self.ended_at is None:
-            self.ended_at, self.how = time.monotonic(), how
-
-
-class RawDevice:
-    """What the three wires have in common: registration and the record."""
-
-    def __init__(self, uid, port, host="127.0.0.1"):
-        self.uid, self.host, self.port = uid, host, port
-        self.tokens = set()
-        self.connections = []
-        self.now = None
-        self.registered = None
-        self.gone = None
-        self.count = 0
-        self.watch = None  # called after each message
-        self.faults = []  # what came and must never come to a legacy socket
-
-    def begin(self):
-        self.now = Connection()
-        self.connections.append(self.now)
+        self.proven, self.proven_at = 0, None  # how many of `received` an answer covers, and when it was sent
+        self.ended_at = self.how = None
         loop = asyncio.get_running_loop()
         self.registered, self.gone = loop.create_future(), loop.create_future()
 
@@ -61,69 +36,59 @@ class RawDevice:
         try:
             name, *args = json.loads(text)
         except ValueError:
-            self.faults.append(f"no plain event: {text[:200]}")
+            self.device.faults.append(f"no plain event: {text[:200]}")
             return
         if name == "_register":
-            self.now.token = args[0]["token"]
-            self.tokens.add(self.now.token)
+            self.device.tokens.add(args[0]["token"])
             if not self.registered.done():
-                self.registered.set_result(self.now.token)
+                self.registered.set_result(args[0]["token"])
         elif name == "_register_error":
             if not self.registered.done():
-                self.registered.set_exception(AssertionError(f"{self.uid} was refused: {args}"))
+                self.registered.set_exception(AssertionError(f"{self.device.uid} was refused: {args}"))
         else:
             self.took(name, args)
 
     def took(self, name, args):
-        if name != "app broadcast" and name not in self.tokens:
-            self.faults.append(f"an event named {name}")
+        if name != "app broadcast" and name not in self.device.tokens:
+            self.device.faults.append(f"an event named {name}")
         if len(args) != 1 or list(args[0]) != ["data"]:
-            self.faults.append(f"not exactly one argument with one key: {args}")
+            self.device.faults.append(f"not exactly one argument with one key: {args}")
             return
-        self.now.received.append(Received(args[0]["data"], name == "app broadcast", time.monotonic()))
-        self.count += 1
-        if self.watch:
-            self.watch()
+        self.received.append(Received(args[0]["data"], name == "app broadcast", time.monotonic()))
 
     def prove(self):
-        self.now.proven, self.now.proven_at = len(self.now.received), time.monotonic()
+        self.proven, self.proven_at = len(self.received), time.monotonic()
 
-    def finish(self, how):
-        self.now.end(how)
+    def end(self, how):
+        """From now on nothing is read, as in an app that ended; the connection itself may live a moment longer."""
+        if self.ended_at is None:
+            self.ended_at, self.how = time.monotonic(), how
+
+    def over(self, how):
+        self.end(how)
         for future in (self.registered, self.gone):
             if not future.done():
                 future.set_result(None)
 
     def register_text(self):
-        return "42" + json.dumps(["register", {"data": self.uid}])
-
-    def datas(self):
-        return [entry.data for connection in self.connections for entry in connection.received]
+        return "42" + json.dumps(["register", {"data": self.device.uid}])
 
 
-class SocketDevice(RawDevice):
-    """WebSocket only, either revision."""
+class SocketLife(Life):
+    """On a WebSocket; the user of `WebSocket`."""
 
-    def __init__(self, uid, port, revision, **rest):
-        super().__init__(uid, port, **rest)
-        self.revision = revision
+    def __init__(self, device):
+        super().__init__(device)
+        self.revision = device.revision
         self.socket = None
-        self.leaving = None
         self.beat = None
 
-    async def connect(self):
-        """Registers and returns the token; None if the connection ended before; raises if there was none."""
-        self.begin()
-        self.leaving = None
-        try:
-            await open_socket(self, self.host, self.port, f"/socket.io/?EIO={self.revision}&transport=websocket")
-        except (*BROKEN, Refused) as problem:
-            self.finish(f"no connection: {problem!r}")
-            raise ConnectionError(str(problem)) from problem
-        return await self.registered
+    async def open(self):
+        path = f"/socket.io/?EIO={self.revision}&transport=websocket"
+        await open_socket(self, self.device.host, self.device.port, path)
 
     def text(self, text):
-        if self.leaving is not None:
+        if self.ended_at is not None:
             return
         if text.startswith("42"):
             self.event(text[2:])
@@ -148,16 +113,15 @@ class SocketDevice(RawDevice):
         self.beat = asyncio.get_running_loop().call_later(interval, beat)
 
     def ping(self, payload):
-        if self.leaving is not None:
+        if self.ended_at is not None:
             return
         if self.revision == 3:
             self.prove()
         self.socket.pong(payload)
 
     def leave(self, how):
-        """`fin`, `rst`, `41` (then FIN) or `1` (then FIN); what arrives from now on is not read, as in an app that ended."""
-        self.leaving = how
-        self.now.end(how)
+        """`fin`, `rst`, `41` (then FIN) or `1` (then FIN)."""
+        self.end(how)
         if how in ("41", "1"):
             self.socket.send(how)
         if how == "rst":
@@ -168,71 +132,101 @@ class SocketDevice(RawDevice):
     def lost(self):
         if self.beat:
             self.beat.cancel()
-        self.finish(self.leaving or "lost")
+        self.over("lost")
 
 
-class PollingDevice(RawDevice):
+class PollingLife(Life):
     """Long polling on Engine.IO 4, with a cache buster that counts, as the JavaScript and Python clients have."""
 
-    def __init__(self, uid, port, **rest):
-        super().__init__(uid, port, **rest)
+    def __init__(self, device):
+        super().__init__(device)
+        self.gets, self.posts = Web(device.port, device.host), Web(device.port, device.host)
         self.stamps = itertools.count()
-        self.poll = None
+        self.sid = self.polling = None
 
-    def path(self, sid=None):
+    def path(self):
         query = {"EIO": 4, "transport": "polling", "t": f"s{next(self.stamps)}"}
-        return "/socket.io/?" + urllib.parse.urlencode({**query, "sid": sid} if sid else query)
+        return "/socket.io/?" + urllib.parse.urlencode({**query, "sid": self.sid} if self.sid else query)
 
-    async def connect(self):
-        self.begin()
-        gets, posts = Web(self.port, self.host), Web(self.port, self.host)
-        try:
-            status, _, body = await gets.call("GET", self.path())
-            if status != 200:
-                raise ConnectionError(f"handshake: {status}")
-            sid = json.loads(body[1:])["sid"]
-            await posts.call("POST", self.path(sid), b"40")
-        except BROKEN as problem:
-            self.finish(f"no connection: {problem!r}")
-            raise ConnectionError(str(problem)) from problem
-        self.poll = asyncio.ensure_future(self._poll(gets, posts, sid))
-        return await self.registered
+    async def post(self, text):
+        await self.posts.call("POST", self.path(), text.encode())
 
-    async def _poll(self, gets, posts, sid):
+    async def open(self):
+        status, _, body = await self.gets.call("GET", self.path())
+        if status != 200:
+            raise Refused(f"handshake: {status}")
+        self.sid = json.loads(body[1:])["sid"]
+        await self.post("40")
+        self.polling = asyncio.ensure_future(self.poll())
+
+    async def poll(self):
         how = "closed"
         try:
-            while True:
-                status, _, body = await gets.call("GET", self.path(sid))
+            while how == "closed":
+                status, _, body = await self.gets.call("GET", self.path())
                 if status != 200:
                     how = f"answered {status}"
-                    break
-                if not await self._packets(body.decode().split("\x1e"), posts, sid):
+                elif not await self.packets(body.decode().split("\x1e")):
                     break
         except BROKEN as problem:
             how = f"lost: {problem!r}"
         except asyncio.CancelledError:
             how = "left"
-        gets.close()
-        posts.close()
-        self.finish(how)
+        self.gets.close()
+        self.posts.close()
+        self.over(how)
 
-    async def _packets(self, packets, posts, sid):
-        """False at a close packet. What came before this GET's number is proven by the server's reading it: see `prove`."""
+    async def packets(self, packets):
+        """False at a close packet."""
         for packet in packets:
             if packet.startswith("42"):
                 self.event(packet[2:])
             elif packet == "2":
-                await posts.call("POST", self.path(sid), b"3")
+                await self.post("3")
             elif packet.startswith("40"):
-                await posts.call("POST", self.path(sid), self.register_text().encode())
+                await self.post(self.register_text())
             elif packet == "1":
                 return False
-        self.prove()
         return True
 
-    def leave(self, how="left"):
-        self.now.end(how)
-        self.poll.cancel()
+    def leave(self, how):
+        self.end(how)
+        self.polling.cancel()
+
+
+class RawDevice:
+    """One installation: the same uid, any number of lives, one at a time."""
+
+    def __init__(self, uid, port, life=SocketLife, revision=4, host="127.0.0.1"):
+        self.uid, self.host, self.port = uid, host, port
+        self.life, self.revision = life, revision
+        self.tokens = set()
+        self.lives = []
+        self.faults = []  # what came and must never come to a legacy socket
+
+    @property
+    def now(self):
+        return self.lives[-1]
+
+    async def connect(self):
+        """Registers and returns the token; None if the connection ended before; ConnectionError if there was none."""
+        life = self.life(self)
+        self.lives.append(life)
+        try:
+            await life.open()
+        except (*BROKEN, Refused) as problem:
+            life.over(f"no connection: {problem!r}")
+            raise ConnectionError(str(problem)) from problem
+        return await life.registered
+
+    def leave(self, how):
+        self.now.leave(how)
+
+    def datas(self):
+        return [entry.data for life in self.lives for entry in life.received]
+
+    def count(self):
+        return sum(len(life.received) for life in self.lives)
 
 
 async def stay(device, until):
@@ -244,5 +238,5 @@ async def stay(device, until):
             await asyncio.sleep(0.05)
             continue
         stopped = asyncio.ensure_future(until.wait())
-        await asyncio.wait({stopped, device.gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopped, device.now.gone}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()

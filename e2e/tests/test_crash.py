@@ -10,7 +10,7 @@ import pytest
 
 from conftest import running
 from harness.ledger import Ledger, repeats
-from harness.raw import PollingDevice, SocketDevice, stay
+from harness.raw import PollingLife, RawDevice, stay
 from harness.web import Publisher
 
 KILLS = 30
@@ -27,8 +27,8 @@ class Run:
     def __init__(self, server, seed):
         self.server, self.dice = server, random.Random(seed)
         port = server.devices_port
-        self.present = [PollingDevice("polling", port), SocketDevice("eio3", port, 3), SocketDevice("eio4", port, 4)]
-        self.absent = SocketDevice("away", port, 4)
+        self.present = [RawDevice("polling", port, PollingLife), RawDevice("eio3", port, revision=3), RawDevice("eio4", port)]
+        self.absent = RawDevice("away", port)
         self.ledger = Ledger()
         self.tokens = {}  # uid -> token, for each `_register` that was read
         self.stop_load, self.stop_devices = asyncio.Event(), asyncio.Event()
@@ -58,7 +58,7 @@ async def enrol(run):
     """New users register all the time; whoever read a token must find it again."""
     number = 0
     while not run.stop_load.is_set():
-        device = SocketDevice(f"user{number}", run.server.devices_port, 4)
+        device = RawDevice(f"user{number}", run.server.devices_port)
         try:
             token = await device.connect()
             if token:
@@ -146,7 +146,7 @@ def test_repeats_stay_within_what_was_not_proven_yet(run):
             age = first.ended_at - first.received[index].at
             if age > (BROADCAST_AGAIN_S if entry.broadcast else DIRECT_AGAIN_S):
                 late.append((device.uid, entry.data, "broadcast" if entry.broadcast else "direct", round(age, 2)))
-    print(f"{total} repeats in {KILLS} kills, of {sum(device.count for device in run.devices)} deliveries")
+    print(f"{total} repeats in {KILLS} kills, of {sum(device.count() for device in run.devices)} deliveries")
     assert late == []
 
 

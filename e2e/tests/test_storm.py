@@ -11,7 +11,7 @@ import pytest
 
 from conftest import running
 from harness.ledger import Ledger, repeats
-from harness.raw import SocketDevice
+from harness.raw import RawDevice
 from harness.web import Publisher
 
 DEVICES = 1000
@@ -25,7 +25,7 @@ RST_LOSES_S = 0.25
 class Storm:
     def __init__(self, server, seed):
         self.server, self.dice = server, random.Random(seed)
-        self.devices = [SocketDevice(f"d{number}", server.devices_port, 4) for number in range(DEVICES)]
+        self.devices = [RawDevice(f"d{number}", server.devices_port) for number in range(DEVICES)]
         self.ledger = Ledger()
         self.gate = asyncio.Semaphore(100)  # of a thousand at once, the rest would measure the event loop here
         self.over = asyncio.Event()
@@ -93,7 +93,7 @@ def storm(tmp_path_factory):
             return storm
         storm = asyncio.run(whole())
         print(f"seed {seed}: {storm.connects} connects, {len(storm.ledger.positions)} messages, "
-              f"{sum(device.count for device in storm.devices)} deliveries")
+              f"{sum(device.count() for device in storm.devices)} deliveries")
         yield storm
 
 

@@ -35,9 +35,16 @@ class Command:
 
 
 def section(markdown, title):
-    found = re.search(rf"^#+ {re.escape(title)}\s*$(.*?)(?=^# |^## |\Z)", markdown, re.M | re.S)
+    """The lines under that heading, up to the next one; a `#` inside a fenced block is no heading."""
+    found, inside, fenced = [], False, False
+    for line in markdown.splitlines(keepends=True):
+        fenced ^= line.startswith("```")
+        if line.startswith("#") and not fenced:
+            inside = line.strip("# \n") == title
+        elif inside:
+            found.append(line)
     assert found, f'README.md has no section "{title}"'
-    return found.group(1)
+    return "".join(found)
 
 
 def terminals(markdown):

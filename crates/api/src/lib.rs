@@ -1,1 +1,15 @@
-//! The backend doors: the executor and its faces.
+//! The backend doors: the executor, which has each verb once, and its faces, which only translate.
+//!
+//! A face decides nothing: it reads a shape, asks the executor and writes the answer. Nothing here knows a device's
+//! socket, `delivery` or SQL; what was accepted reaches the devices through the log alone.
+
+mod door;
+mod drain;
+mod error;
+mod executor;
+mod http;
+mod object;
+
+pub use door::{Backend, Config, StartError};
+pub use error::status;
+pub use executor::{EventsError, Executor, Running};

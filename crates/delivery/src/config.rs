@@ -35,6 +35,29 @@ pub struct Config {
     pub limits: Limits,
     /// For public socket ids; not secret.
     pub seed: u64,
+    /// A fault built in on purpose, for the simulator to find. Never set by the binary.
+    #[doc(hidden)]
+    pub planted: Option<Planted>,
+}
+
+/// What the simulator must notice.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// The mailbox is not read at register: only live messages come.
+    SeamDrop,
+    /// What the very socket had is sent again.
+    SkipDedupe,
+    /// What is written counts as proven when the question leaves.
+    CursorEarly,
+    /// A displaced socket's proofs still move the cursor of the device that it lost.
+    WrongSocket,
+    /// A pong counts at once, though the client is leaving.
+    NoHold,
+    /// Expired mail is replayed.
+    ExpiredReplayed,
+    /// Messages follow `_register` before the app listens.
+    NoListening,
 }
 
 impl Default for Config {
@@ -57,6 +80,7 @@ impl Default for Config {
             proxy_tunnels: true,
             limits: Limits::default(),
             seed: 0,
+            planted: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tidings_engineio::{Action, Moment, Reason};
+use tidings_engineio::{Action, Moment};
 use tidings_model::{Dev, DirectProof, MessageId, Millis, Position};
 use tidings_json::Json;
 
@@ -53,7 +53,7 @@ pub(crate) enum Effect {
     Read { after: Position, upto: Position },
     /// An extra has answered its question.
     Adopt,
-    Closed(Reason),
+    Closed,
 }
 
 /// Proof for a device that this socket no longer serves.

@@ -18,6 +18,6 @@ mod session;
 mod slab;
 mod stream;
 
-pub use config::{Config, DirectEvent};
+pub use config::{Config, DirectEvent, Planted};
 pub use output::{Output, Query, Ticket};
 pub use roster::{Client, Counters, Found, Roster, Traveller};

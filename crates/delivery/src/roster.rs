@@ -259,7 +259,7 @@ impl Roster {
             Effect::Report(said) => self.report(slot, said),
             Effect::Read { after, upto } => self.read(slot, after, upto),
             Effect::Adopt => self.adopt(slot),
-            Effect::Closed(_) => self.bury(now, slot),
+            Effect::Closed => self.bury(now, slot),
         }
     }
 

@@ -345,7 +345,8 @@ impl Session {
         if let Some(registered) = self.registered_mut() {
             registered.proving.forget_held();
         }
-        cx.effect(Effect::Closed(reason));
+        tracing::debug!(slot = cx.slot, ?reason, "session closed");
+        cx.effect(Effect::Closed);
     }
 
     /// The process stops: one last question, then the end.

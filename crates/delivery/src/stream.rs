@@ -129,10 +129,6 @@ impl Stream {
         self.covered < at
     }
 
-    pub(crate) fn is_behind(&self) -> bool {
-        self.behind || matches!(self.flow, Flow::Replaying { .. })
-    }
-
     /// A message of the log that this socket should get.
     pub(crate) fn offer(&mut self, item: &Item, can_write: bool, limits: &Limits, budget: &mut usize) -> Offer {
         if item.at <= self.covered || self.behind {

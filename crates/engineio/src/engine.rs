@@ -28,7 +28,10 @@ use outgoing::{CLOSE, NOOP, PING, PING_FRAME, PONG, PONG_FRAME, PROBE_PONG_FRAME
 use poller::{Poller, Probe, Queued, What};
 
 use crate::websocket::{self, Message, Opcode};
-use crate::{Action, Content, Data, Exchange, Fault, Form, Goodbye, Input, Link, Moment, Opening, Packet, PacketType, Response, Revision, Transport, polling};
+use crate::{
+    Action, Content, Data, Exchange, Fault, Form, Goodbye, Input, Link, Moment, Opening, Packet, PacketType, Response, Revision, Transport,
+    polling,
+};
 
 /// What all sessions of a door share.
 #[derive(Clone, Debug)]
@@ -81,7 +84,11 @@ pub enum Reason {
 pub enum Event<'a> {
     Message(Data<'a>),
     /// The client has answered question or answer `serial`; everything written up to `mark` lies before it.
-    Answered { serial: u32, mark: u64, by: By },
+    Answered {
+        serial: u32,
+        mark: u64,
+        by: By,
+    },
     /// An EIO3 question went unanswered for pingTimeout.
     Unanswered,
     /// The WebSocket is the transport now; what waited has been written.
@@ -104,7 +111,9 @@ enum Wire {
     Polling(Box<Poller>),
     Socket,
     /// Closed by us on polling: the next GET gets the `1`.
-    Lingering { until: Moment },
+    Lingering {
+        until: Moment,
+    },
     Closed,
 }
 
@@ -533,7 +542,9 @@ impl Engine {
         };
         let body = polling::encode(framing, [polling::Unit::Text(CLOSE)]);
         let response = match (self.revision, jsonp) {
-            (Revision::V3, Some(index)) => Response::ok(Content::Script, polling::jsonp::wrap(index, &String::from_utf8(body).unwrap_or_default())),
+            (Revision::V3, Some(index)) => {
+                Response::ok(Content::Script, polling::jsonp::wrap(index, &String::from_utf8(body).unwrap_or_default()))
+            }
             _ => Response::ok(Content::Text, body),
         };
         out(Action::Respond { exchange: Exchange::NewPoll, response });
@@ -596,7 +607,14 @@ impl Engine {
     }
 
     /// One packet of the session's transport (not of a probe).
-    fn packet<'a>(&mut self, now: Moment, settings: &Settings, packet: Packet<'a>, out: Out<'_>, events: &mut Events<'a>) -> Result<(), Violation> {
+    fn packet<'a>(
+        &mut self,
+        now: Moment,
+        settings: &Settings,
+        packet: Packet<'a>,
+        out: Out<'_>,
+        events: &mut Events<'a>,
+    ) -> Result<(), Violation> {
         if self.revision == Revision::V3 {
             self.beat = now;
         }

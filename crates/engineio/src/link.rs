@@ -83,8 +83,14 @@ pub enum Input<'a> {
 /// What a session tells the shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    Respond { exchange: Exchange, response: Response },
-    Write { link: Link, bytes: Bytes },
+    Respond {
+        exchange: Exchange,
+        response: Response,
+    },
+    Write {
+        link: Link,
+        bytes: Bytes,
+    },
     /// End the oldest open exchange of this kind without an answer: its client has asked again elsewhere.
     Abandon(Exchange),
     /// The connection that just asked to be the probe gets 400 `Bad request` and is closed; an earlier probe or socket stays.
@@ -92,7 +98,10 @@ pub enum Action {
     /// The probe's connection is the session's socket from now on.
     Promote,
     /// End a connection after what was written to it. The session forgets it at once: no `Closed` follows.
-    Shut { link: Link, goodbye: Goodbye },
+    Shut {
+        link: Link,
+        goodbye: Goodbye,
+    },
 }
 
 /// How a WebSocket's connection is ended.

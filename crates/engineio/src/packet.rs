@@ -1,9 +1,14 @@
 //! Engine.IO's unit on both transports.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+#[cfg(test)]
+mod tests;
 
 /// 3: JS 1.x/2.x, Java 0.x/1.x, python-socketio 4. 4: everything since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +60,18 @@ pub struct Packet<'a> {
     pub data: Data<'a>,
 }
 
+/// A packet that is none: unknown type, no type at all, bad base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPacket;
+
+impl fmt::Display for NoPacket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an Engine.IO packet")
+    }
+}
+
+impl std::error::Error for NoPacket {}
+
 impl<'a> Packet<'a> {
     pub fn text(kind: PacketType, data: impl Into<Cow<'a, str>>) -> Self {
         Self { kind, data: Data::Text(data.into()) }
@@ -63,27 +80,11 @@ impl<'a> Packet<'a> {
     pub fn binary(data: impl Into<Cow<'a, [u8]>>) -> Self {
         Self { kind: PacketType::Message, data: Data::Binary(data.into()) }
     }
-}
 
-/// A packet that is none: unknown type, no type at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoPacket;
-
-impl Packet<'_> {
-    pub fn into_owned(self) -> Packet<'static> {
-        let data = match self.data {
-            Data::Text(text) => Data::Text(Cow::Owned(text.into_owned())),
-            Data::Binary(bytes) => Data::Binary(Cow::Owned(bytes.into_owned())),
-        };
-        Packet { kind: self.kind, data }
-    }
-}
-
-impl<'a> Packet<'a> {
-    /// A WebSocket text frame, or one packet of a payload; in EIO3 also `b4<base64>`.
+    /// A WebSocket text frame, or one packet of an EIO3 payload; also EIO3's `b4<base64>`.
     pub fn parse(text: &'a str) -> Result<Self, NoPacket> {
         if let Some(base64) = text.strip_prefix("b4") {
-            return STANDARD.decode(base64).map(Packet::binary).map_err(|_| NoPacket);
+            return decode_base64(base64).map(Packet::binary);
         }
         let digit = text.bytes().next().ok_or(NoPacket)?;
         let kind = PacketType::from_digit(digit).ok_or(NoPacket)?;
@@ -98,4 +99,22 @@ impl<'a> Packet<'a> {
             (Revision::V3, _) => Err(NoPacket),
         }
     }
+
+    pub fn into_owned(self) -> Packet<'static> {
+        let data = match self.data {
+            Data::Text(text) => Data::Text(Cow::Owned(text.into_owned())),
+            Data::Binary(bytes) => Data::Binary(Cow::Owned(bytes.into_owned())),
+        };
+        Packet { kind: self.kind, data }
+    }
+}
+
+/// The standard alphabet; whether a client pads, and how, is not looked at (the reference does not either).
+const TOLERANT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
+);
+
+pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, NoPacket> {
+    TOLERANT.decode(text).map_err(|_| NoPacket)
 }

@@ -5,6 +5,9 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+#[cfg(test)]
+mod tests;
+
 /// base64url(worker, slot, key): 24 characters. A secret: whoever has it can speak for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sid {

@@ -12,7 +12,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use reader::{Reader, Violation, need};
+pub use reader::{Reader, Taken, Violation, need};
 
 /// A whole message or a control frame, unmasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,12 @@
-//! Socket.IO packets (protocol 4 and 5): text in, packets out, attachments put together.
+//! Socket.IO packets (protocol 4 and 5): text in, packets out, attachments put together, and what the two protocols do
+//! differently about namespaces.
 //!
-//! It knows nothing of Engine.IO, of namespaces' meaning or of our events.
+//! It knows nothing of Engine.IO and of our events, and keeps nothing per socket but a packet whose attachments are due.
 
 pub mod attachments;
 mod codec;
+pub mod namespace;
 mod packet;
-
-#[cfg(test)]
-mod tests;
 
 pub use codec::{Malformed, decode, encode};
 pub use packet::{Event, Packet, PacketType};

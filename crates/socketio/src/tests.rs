@@ -22,10 +22,10 @@ fn packets_are_read_as_every_client_writes_them() {
     check("1/admin,", Ok(packet(PacketType::Disconnect, "/admin", None, None)));
     check("2/admin,13[\"foo\"]", Ok(packet(PacketType::Event, "/admin", Some(13), Some("[\"foo\"]"))));
     check("30[]", Ok(packet(PacketType::Ack, "/", Some(0), Some("[]"))));
-    check("51-[\"e\",{\"_placeholder\":true,\"num\":0}]", Ok(Packet {
-        attachments: 1,
-        ..packet(PacketType::BinaryEvent, "/", None, Some("[\"e\",{\"_placeholder\":true,\"num\":0}]"))
-    }));
+    check(
+        "51-[\"e\",{\"_placeholder\":true,\"num\":0}]",
+        Ok(Packet { attachments: 1, ..packet(PacketType::BinaryEvent, "/", None, Some("[\"e\",{\"_placeholder\":true,\"num\":0}]")) }),
+    );
 }
 
 #[test]

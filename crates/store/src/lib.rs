@@ -8,11 +8,12 @@ mod ask;
 mod log;
 mod memory;
 mod open;
+mod shell;
 mod store;
 mod views;
 mod writer;
 
 pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
 pub use memory::{Appended, Fault, MemStore};
-pub use open::{CloseError, Config, OpenError, Owner};
+pub use open::{CloseError, Config, FatalWatch, OpenError, Owner};
 pub use store::{Counters, Health, Store};

@@ -1,7 +1,15 @@
 //! The handle that doors and workers hold.
 
-use tidings_model::{Batch, BroadcastQuery, FeedItem, MailboxQuery, Millis, Position, Request};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crossbeam_channel::{Sender, TrySendError};
+use tidings_model::{Batch, BroadcastQuery, EventId, FeedItem, MailboxQuery, Millis, Position, Request};
+
+use crate::shell::readers::Wanted;
+use crate::shell::{Asker, Shared, lock};
+use crate::views::events;
+use crate::views::state::StateReader;
 use crate::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
 
 /// Whether facts can be taken.
@@ -17,14 +25,17 @@ pub enum Health {
 /// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Successful appends, their records and facts.
     pub batches: u64,
     pub records: u64,
     pub facts: u64,
-    pub bytes: u64,
+    pub failed_appends: u64,
+    /// Transactions of the views, and the facts in them.
     pub merges: u64,
     pub merged_facts: u64,
+    /// Requests answered with a refusal.
     pub refused: u64,
-    pub failed_appends: u64,
+    /// Pages of mailboxes and broadcasts asked for.
     pub pages: u64,
     /// Registered sockets now.
     pub sockets: u64,
@@ -32,66 +43,133 @@ pub struct Counters {
 
 /// A handle; cloning is cheap.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
 
-#[expect(unused_variables, reason = "signatures first")]
+pub(crate) struct Inner {
+    pub shared: Arc<Shared>,
+    pub asker: Arc<Asker>,
+    /// None: closed.
+    pub pages: RwLock<Option<Sender<(Wanted, PageReply)>>>,
+    /// Idle connections for `events`.
+    pub readers: Mutex<Vec<StateReader>>,
+}
+
+/// Bytes of the log that `events` reads at once.
+const EVENTS_BYTES: usize = 256 << 10;
+/// Idle connections that are kept.
+const READERS_KEPT: usize = 4;
+
 impl Store {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
     /// Each durable batch that concerns `worker` goes to `sink` (true: taken; false: its inbox was full, and it will read the log).
     /// Called on the store's notifying thread, must not block. Once per worker, before doors open.
     pub fn follow(&self, worker: usize, sink: Box<dyn Fn(FeedItem) -> bool + Send + Sync>) {
-        unimplemented!()
+        let mut sinks = self.inner.shared.sinks.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = sinks.get_mut(worker) {
+            *place = Some(sink);
+        }
     }
 
     /// The highest `upto` of any batch that concerned this worker; raised before the item is offered.
     pub fn upto(&self, worker: usize) -> Position {
-        unimplemented!()
+        self.inner.shared.upto.get(worker).map_or(Position::ZERO, |upto| Position::from_raw(upto.load(Ordering::Acquire)))
     }
 
     /// Facts in (after, upto] in log order, at most about `bytes_max` of them (at least one record); `Batch::upto` says how far it got.
+    /// Blocking; the last 16 MiB come from memory. Facts from the disk concern everybody who might care.
     pub fn read(&self, after: Position, upto: Position, bytes_max: usize) -> Result<Batch, ReadError> {
-        unimplemented!()
+        self.inner.shared.read(after, upto, bytes_max)
     }
 
-    /// Never blocks. Err: that lane (4,096) is full, or the store is closing.
+    /// Never blocks. Err: that lane (4,096) is full, or the store is closing. Each request that is taken is answered once.
     pub fn ask(&self, lane: Lane, request: Request, reply: Reply) -> Result<(), (Request, Reply)> {
-        unimplemented!()
+        self.inner.asker.ask(lane, request, reply)
     }
 
-    /// One page of a device's mailbox, once the views have seen `query.upto`. Err: the readers' queue is full.
+    /// One page of a device's mailbox, once the views have seen `query.upto`. Err: the readers' queue (4,096) is full, or the store is closing.
     pub fn mailbox(&self, query: MailboxQuery, reply: PageReply) -> Result<(), PageReply> {
-        unimplemented!()
+        self.page(Wanted::Mailbox(query), reply)
     }
 
-    /// One page of an app's broadcasts.
+    /// One page of an app's broadcasts, within the mailbox bound counted from the newest.
     pub fn broadcasts(&self, query: BroadcastQuery, reply: PageReply) -> Result<(), PageReply> {
-        unimplemented!()
+        self.page(Wanted::Broadcasts(query), reply)
     }
 
-    /// The log seen as events; blocks on the disk.
+    fn page(&self, wanted: Wanted, reply: PageReply) -> Result<(), PageReply> {
+        let pages = self.inner.pages.read().unwrap_or_else(PoisonError::into_inner);
+        match &*pages {
+            Some(pages) => pages.try_send((wanted, reply)).map_err(|error| match error {
+                TrySendError::Full((_, reply)) | TrySendError::Disconnected((_, reply)) => reply,
+            }),
+            None => Err(reply),
+        }
+    }
+
+    /// The log seen as events, up to what is durable; blocks on the disk and until the views have followed.
     pub fn events(&self, query: &EventQuery) -> Result<EventPage, EventsError> {
-        unimplemented!()
+        let shared = &self.inner.shared;
+        let first = shared.log.bounds()?.first;
+        if query.after.is_some_and(|after| after.at.record() + 1 < first) {
+            return Err(EventsError::Expired { oldest: EventId { at: Position::new(first, 0), n: 0 } });
+        }
+        let upto = shared.progress.durable();
+        shared.progress.wait_for(upto)?;
+        let idle = lock(&self.inner.readers).pop();
+        let state = match idle {
+            Some(state) => state,
+            None => StateReader::open(&shared.state)?,
+        };
+        let source = events::Source {
+            base: &state,
+            read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
+            published: &|at| shared.published(at),
+            upto,
+        };
+        let page = events::page(&source, query)?;
+        let mut readers = lock(&self.inner.readers);
+        if readers.len() < READERS_KEPT {
+            readers.push(state);
+        }
+        Ok(page)
     }
 
     /// Called after each durable batch with its end; must not block.
     pub fn on_append(&self, hook: Box<dyn Fn(Position) + Send + Sync>) {
-        unimplemented!()
+        self.inner.shared.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
     /// Log time now: what every expiry is measured by.
     pub fn now(&self) -> Millis {
-        unimplemented!()
+        self.inner.shared.time.now()
     }
 
-    /// Everything at or below it is durable.
+    /// Everything at or below it is durable and told to the workers' feed.
     pub fn durable(&self) -> Position {
-        unimplemented!()
+        self.inner.shared.progress.durable()
     }
 
     pub fn health(&self) -> Health {
-        unimplemented!()
+        self.inner.shared.health()
     }
 
     pub fn counters(&self) -> Counters {
-        unimplemented!()
+        let counts = &self.inner.shared.counts;
+        Counters {
+            batches: counts.batches.load(Ordering::Relaxed),
+            records: counts.records.load(Ordering::Relaxed),
+            facts: counts.facts.load(Ordering::Relaxed),
+            failed_appends: counts.failed_appends.load(Ordering::Relaxed),
+            merges: counts.merges.load(Ordering::Relaxed),
+            merged_facts: counts.merged_facts.load(Ordering::Relaxed),
+            refused: counts.refused.load(Ordering::Relaxed),
+            pages: counts.pages.load(Ordering::Relaxed),
+            sockets: counts.sockets.load(Ordering::Relaxed),
+        }
     }
 }

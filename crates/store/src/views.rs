@@ -15,6 +15,7 @@ pub(crate) mod events;
 pub(crate) mod fold;
 pub(crate) mod mailbox;
 pub(crate) mod maps;
+pub(crate) mod state;
 
 pub(crate) use fold::fold;
 

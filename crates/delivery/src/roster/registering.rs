@@ -193,14 +193,6 @@ impl Roster {
         self.saving.dirty(slot);
     }
 
-    fn adopted_not(&mut self, slot: u32) {
-        self.with_registered(slot, |registered| {
-            if registered.adopting == Adopting::Asked {
-                registered.adopting = Adopting::No;
-            }
-        });
-    }
-
     pub(super) fn report(&mut self, slot: u32, said: Said) {
         let Some(session) = self.sessions.get(slot) else { return };
         let registered = session.registered();

@@ -1,6 +1,7 @@
 //! What the client's answers prove, and when it is asked.
 
 use super::*;
+use crate::config::Planted;
 use crate::context::FormerProof;
 use crate::output::Output;
 
@@ -12,6 +13,7 @@ impl Session {
             return;
         }
         match by {
+            By::Peer if cx.config.planted == Some(Planted::NoHold) => self.count(cx, mark, Proof::Peer),
             By::Engine | By::Slow => self.count(cx, mark, Proof::Engine),
             By::Poll => self.count(cx, mark, Proof::Poll),
             By::Peer if self.peer.pongs_prove && !self.slow => {
@@ -118,6 +120,9 @@ impl Session {
     pub(super) fn ask(&mut self, cx: &mut Context<'_>) {
         let (slot, out) = (cx.slot, &mut *cx.out);
         self.engine.ask(cx.now, &mut |action| out.push_back(Output::Do(slot, action)));
+        if cx.config.planted == Some(Planted::CursorEarly) {
+            self.count(cx, self.engine.written(), Proof::Engine);
+        }
     }
 
     /// EIO3 on a WebSocket whose pongs prove nothing: it is proven by the client's own pings.
@@ -128,8 +133,10 @@ impl Session {
     /// The old socket of a ghost that another socket has taken: live only, until it answers for itself.
     pub(crate) fn displace(&mut self, cx: &mut Context<'_>) {
         let Some(registered) = self.registered_mut() else { return };
-        registered.dev = None;
-        registered.proving.disown();
+        if cx.config.planted != Some(Planted::WrongSocket) {
+            registered.dev = None;
+            registered.proving.disown();
+        }
         registered.adopting = Adopting::Waiting;
         self.ask(cx);
         self.settle(cx);
@@ -144,6 +151,9 @@ impl Session {
 
     /// Nothing follows `_register` until the client has answered behind it, and then for the delay.
     pub(super) fn await_listener(&mut self, cx: &mut Context<'_>) {
+        if cx.config.planted == Some(Planted::NoListening) {
+            return;
+        }
         let serial = self.engine.next_serial();
         let listening = Listening::Unanswered { serial, give_up: cx.now + ANSWER_WITHIN };
         if let Some(registered) = self.registered_mut() {
@@ -181,7 +191,7 @@ impl Session {
         if self.stream.flow != Flow::Shut {
             return;
         }
-        if extra {
+        if extra || cx.config.planted == Some(Planted::SeamDrop) {
             self.stream = Stream::live_from(cx.processed.max(self.stream.given));
         } else {
             self.stream.replay(cx.processed, cx.budget);

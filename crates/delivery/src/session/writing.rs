@@ -4,7 +4,7 @@ use super::*;
 use crate::context::Run;
 use crate::output::Output;
 use crate::stream::{Item, Offer};
-use crate::config::DirectEvent;
+use crate::config::{DirectEvent, Planted};
 use tidings_model::{Published, Targets};
 
 impl Session {
@@ -119,11 +119,12 @@ impl Session {
 
     /// A window of mail came from the reader.
     pub(crate) fn page(&mut self, cx: &mut Context<'_>, page: &Page) {
+        let (any_age, again) = (cx.config.planted == Some(Planted::ExpiredReplayed), cx.config.planted == Some(Planted::SkipDedupe));
         let items: Vec<Item> = page
             .messages
             .iter()
-            .filter(|stored| stored.at > self.stream.given && cx.time < stored.message.expires)
-            .filter(|stored| !(stored.message.targets == Targets::Everyone && self.has_had(stored.at)))
+            .filter(|stored| stored.at > self.stream.given && (any_age || cx.time < stored.message.expires))
+            .filter(|stored| !(!again && stored.message.targets == Targets::Everyone && self.has_had(stored.at)))
             .map(|stored| self.item(cx.config.direct_event, stored.at, stored.time, &stored.message))
             .collect();
         self.write_window(cx, &items);
@@ -203,7 +204,8 @@ impl Session {
         let (slot, out) = (cx.slot, &mut *cx.out);
         let redirect = self.peer.follows_redirects && !cx.config.slow_proof;
         self.engine.keep_answers(redirect, &mut |action| out.push_back(Output::Do(slot, action)));
-        let listening = Listening::Until(cx.now + cx.config.listen_delay);
+        let delay = if cx.config.planted == Some(Planted::NoListening) { Duration::ZERO } else { cx.config.listen_delay };
+        let listening = Listening::Until(cx.now + delay);
         let Attached { reg, token, dev, .. } = attached;
         let registered = Registered {
             reg,

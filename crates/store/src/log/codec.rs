@@ -55,7 +55,7 @@ mod tag {
     pub(super) const OVERFLOWED: u8 = 23;
 }
 
-pub(crate) use facts::encode;
+pub(crate) use facts::{encode, proof, state};
 
 /// `at` is named in the error.
 pub(crate) fn decode(at: Position, tag: u8, head: &[u8], body: &[u8]) -> Result<Fact, ReadError> {

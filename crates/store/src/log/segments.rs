@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tidings_model::{Batch, MessageId, Millis, Position, Published};
 
@@ -382,6 +383,8 @@ fn make(dir: &Path, mark: Mark) -> io::Result<Arc<Segment>> {
 fn open_write(segment: &Segment) -> Result<Write, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::Io { doing: "opening the log to write", what: error.to_string() };
     let conn = segment::open_to_write(&segment.path).map_err(failed)?;
+    // Closing is no checkpoint: after an error nothing more may be written, and a full segment is sealed elsewhere.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
     let since = segment.time(segment.mark.after + 1)?;
     let bytes = fs::metadata(&segment.path).map_or(0, |meta| meta.len());
     // A fresh segment has a few pages of schema, which count for nothing.

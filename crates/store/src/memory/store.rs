@@ -269,3 +269,6 @@ fn apply(maps: &mut Maps, log: &MemLog, upto: Position) {
     }
     maps.mark = maps.mark.max(upto);
 }
+
+#[cfg(test)]
+mod tests;

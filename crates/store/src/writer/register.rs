@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidings_model::{
-    Adopt, Answer, AppNo, Attached, Code, Dev, Fact, Ghost as GhostFact, Millis, Position, Refusal, RegNo, Register, Registered, SocketId, Token, Unregistered, UserNo, Why,
+    Adopt, Answer, Attached, Code, Dev, Fact, Ghost as GhostFact, Millis, Position, Refusal, RegNo, Register, Registered, SocketId, Token, Unregistered, UserNo, Why,
 };
 
 use super::batch::Undo;

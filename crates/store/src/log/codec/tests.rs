@@ -1,0 +1,269 @@
+use std::net::{IpAddr, Ipv6Addr};
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use tidings_json::Json;
+use tidings_model::{
+    AppNo, Code, Dev, DeviceId, DirectProof, Ghost, Idempotency, Invalid, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Reported,
+    Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+};
+
+use super::*;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of each fact are for ever: a log written by any release is read by every later one.
+fn golden(fact: &Fact, tag: u8, head: &str, body: &str) {
+    let encoded = encode(fact);
+    assert_eq!((encoded.tag, hex(&encoded.head).as_str(), std::str::from_utf8(&encoded.body)), (tag, head, Ok(body)), "{fact:?}");
+    assert_eq!(decode(Position::new(1, 0), tag, &encoded.head, &encoded.body).as_ref(), Ok(fact));
+}
+
+fn token() -> Token {
+    Token::from_random([0; 24])
+}
+
+#[test]
+fn started_and_tick_keep_their_bytes() {
+    let started = Started { epoch: 300, writer: 0x0102_0304_0506_0708, build: "v1".to_owned(), after: 5 };
+    golden(&Fact::Started(started), 1, "01ac02080706050403020102763105", "");
+    golden(&Fact::Tick, 2, "01", "");
+}
+
+#[test]
+fn registered_keeps_its_bytes() {
+    let registered = Registered {
+        app: AppNo(0),
+        user: UserNo(1),
+        uid: Uid::trusted("42"),
+        reg: RegNo(2),
+        token: token(),
+        device_id: Some(DeviceId::trusted("d")),
+        dev: Dev(200),
+        print: Print(0xff),
+        addr: IpAddr::from([127, 0, 0, 1]),
+        cursor: Position::new(1, 2),
+        first: true,
+    };
+    let token = "22705f4141414141414141414141414141414141414141414141414141414141414141";
+    golden(&Fact::Registered(registered), 10, &format!("01000102c801023432{token}010164ff00000000000000047f000001820201"), "");
+}
+
+#[test]
+fn unregistered_presence_and_ghost_keep_their_bytes() {
+    let unregistered = Unregistered { regs: vec![(RegNo(3), Why::Evicted), (RegNo(4), Why::Revoked)], ghosts: vec![Dev(9)] };
+    golden(&Fact::Unregistered(unregistered), 11, "0102030104030109", "");
+    golden(&Fact::Presence(Presence { on: vec![RegNo(1)], off: vec![(RegNo(2), Millis(128))] }), 12, "01010101028001", "");
+    let ghost = Ghost { reg: RegNo(1), dev: Dev(2), print: Print(3), addr: Ipv6Addr::LOCALHOST.into(), heir_of: Some(Dev(1)), cursor: Position::new(0, 7) };
+    golden(&Fact::Ghost(ghost), 17, "01010203000000000000000600000000000000000000000000000001010107", "");
+}
+
+#[test]
+fn published_keeps_its_bytes() {
+    let published = |to, targets| Published {
+        app: AppNo(0),
+        id: MessageId([0xab; 16]),
+        to,
+        targets,
+        devices: 2,
+        online: 1,
+        invalid: vec![Invalid { value: "x".to_owned(), code: Code::UnknownTarget }],
+        expires: Millis(300),
+        data: Json::string("hi"),
+        idempotency: Some(Idempotency { key: [7; 16], request: 1 }),
+    };
+    let id = "ab".repeat(16);
+    let rest = format!("0201010178{:02x}ac0201{}0100000000000000", Code::UnknownTarget.number(), "07".repeat(16));
+    golden(&Fact::Published(published(Target::All, Targets::Everyone)), 20, &format!("0100{id}0002{rest}"), "\"hi\"");
+    let uids = published(Target::Uids(vec![Uid::trusted("a"), Uid::trusted("b")]), Targets::Devices(vec![Dev(5), Dev(7)]));
+    golden(&Fact::Published(uids), 20, &format!("0100{id}01020161016201020502{rest}"), "\"hi\"");
+    let tokens = published(Target::Tokens(vec![token()]), Targets::Devices(vec![]));
+    golden(&Fact::Published(tokens), 20, &format!("0100{id}020122705f{}0100{rest}", "41".repeat(32)), "\"hi\"");
+}
+
+#[test]
+fn proven_reported_and_overflowed_keep_their_bytes() {
+    let direct = DirectProof { message: Position::new(1, 0), dev: Dev(3), state: State::Reached, proof: Proof::Peer, after_ms: 5 };
+    golden(&Fact::Proven(Proven { cursors: vec![(Position::new(1, 1), vec![Dev(3), Dev(4)])], direct: vec![direct] }), 21, "0101810202030101800203020105", "");
+    let reported = Reported {
+        app: AppNo(0),
+        reg: Some(RegNo(1)),
+        dev: Some(Dev(2)),
+        message: Some(Position::new(0, 3)),
+        inferred: true,
+        state: Some(State::Reached),
+        proof: Some(Proof::Peer),
+        status: Json::null(),
+    };
+    golden(&Fact::Reported(reported), 22, "01000101010201030101020101", "null");
+    golden(&Fact::Overflowed(Overflowed { dev: Dev(1), after: Position::new(0, 2), upto: Position::new(0, 3), count: 4, bytes: 5 }), 23, "010102030405", "");
+}
+
+#[test]
+fn a_fact_of_a_later_build_is_named_and_stops_the_reader() {
+    let at = Position::new(5123, 2);
+    for (tag, version) in [(31, 1), (20, 2)] {
+        let error = decode(at, tag, &[version], b"").expect_err("it is unknown");
+        assert_eq!(error, ReadError::Newer { at, tag, version });
+        assert!(error.to_string().starts_with(&format!("fact {tag} (version {version}) at 5123:2 is newer than this build")), "{error}");
+    }
+}
+
+#[test]
+fn bytes_left_over_are_no_fact() {
+    assert!(decode(Position::ZERO, 2, &[1, 0], b"").is_err());
+    assert!(decode(Position::ZERO, 2, &[1], b"x").is_err());
+    assert!(decode(Position::ZERO, 2, &[], b"").is_err());
+}
+
+#[test]
+fn a_flipped_bit_changes_the_check_sum_and_so_does_another_place() {
+    let encoded = encode(&Fact::Overflowed(Overflowed { dev: Dev(1), after: Position::ZERO, upto: Position::new(3, 0), count: 1, bytes: 2 }));
+    let crc = encoded.crc(Position::new(1, 0));
+    assert_ne!(crc, encoded.crc(Position::new(1, 1)));
+    let mut flipped = encoded.clone();
+    flipped.head[1] ^= 1;
+    assert_ne!(crc, flipped.crc(Position::new(1, 0)));
+    let moved = Encoded { head: encoded.head[..3].to_vec(), body: encoded.head[3..].to_vec(), ..encoded };
+    assert_ne!(crc, moved.crc(Position::new(1, 0)), "the border between head and body counts");
+}
+
+fn devs() -> impl Strategy<Value = Vec<Dev>> {
+    vec(any::<u32>(), 0..20).prop_map(|mut numbers| {
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.into_iter().map(Dev).collect()
+    })
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    any::<u64>().prop_map(Position::from_raw)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..12).prop_map(|chars| chars.into_iter().collect())
+}
+
+fn addr() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![any::<[u8; 4]>().prop_map(IpAddr::from), any::<[u8; 16]>().prop_map(IpAddr::from)]
+}
+
+fn state_of() -> impl Strategy<Value = State> {
+    (0u8..4).prop_map(|number| state(number).expect("there are four"))
+}
+
+fn proof_of() -> impl Strategy<Value = Proof> {
+    (0u8..4).prop_map(|number| proof(number).expect("there are four"))
+}
+
+fn registered() -> impl Strategy<Value = Fact> {
+    (any::<[u32; 4]>(), (text(), text(), option::of(text())), any::<u64>(), addr(), position(), any::<bool>()).prop_map(
+        |([app, user, reg, dev], (uid, token, device_id), print, addr, cursor, first)| {
+            Fact::Registered(Registered {
+                app: AppNo(app),
+                user: UserNo(user),
+                uid: Uid::trusted(&uid),
+                reg: RegNo(reg),
+                token: Token::trusted(&token),
+                device_id: device_id.as_deref().map(DeviceId::trusted),
+                dev: Dev(dev),
+                print: Print(print),
+                addr,
+                cursor,
+                first,
+            })
+        },
+    )
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![
+        Just(Target::All),
+        vec(text(), 0..4).prop_map(|uids| Target::Uids(uids.iter().map(|uid| Uid::trusted(uid)).collect())),
+        vec(text(), 0..4).prop_map(|tokens| Target::Tokens(tokens.iter().map(|token| Token::trusted(token)).collect())),
+        text().prop_map(Target::TokenOrUid),
+    ]
+}
+
+fn published() -> impl Strategy<Value = Fact> {
+    let targets = prop_oneof![Just(Targets::Everyone), devs().prop_map(Targets::Devices)];
+    let invalid = vec((text(), 0..Code::ALL.len()).prop_map(|(value, code)| Invalid { value, code: Code::ALL[code] }), 0..3);
+    let idempotency = option::of(any::<([u8; 16], u64)>().prop_map(|(key, request)| Idempotency { key, request }));
+    (any::<[u32; 3]>(), any::<[u8; 16]>(), target(), targets, invalid, any::<u64>(), text(), idempotency).prop_map(
+        |([app, devices, online], id, to, targets, invalid, expires, data, idempotency)| {
+            let (app, id, expires) = (AppNo(app), MessageId(id), Millis(expires));
+            Fact::Published(Published { app, id, to, targets, devices, online, invalid, expires, data: Json::string(&data), idempotency })
+        },
+    )
+}
+
+fn proven() -> impl Strategy<Value = Fact> {
+    let direct = (position(), any::<u32>(), state_of(), proof_of(), any::<u32>())
+        .prop_map(|(message, dev, state, proof, after_ms)| DirectProof { message, dev: Dev(dev), state, proof, after_ms });
+    (vec((position(), devs()), 0..4), vec(direct, 0..4)).prop_map(|(cursors, direct)| Fact::Proven(Proven { cursors, direct }))
+}
+
+fn reported() -> impl Strategy<Value = Fact> {
+    (any::<u32>(), option::of(any::<u32>()), option::of(any::<u32>()), option::of(position()), any::<bool>(), option::of(state_of()), option::of(proof_of()), text()).prop_map(
+        |(app, reg, dev, message, inferred, state, proof, status)| {
+            Fact::Reported(Reported { app: AppNo(app), reg: reg.map(RegNo), dev: dev.map(Dev), message, inferred, state, proof, status: Json::string(&status) })
+        },
+    )
+}
+
+fn small_facts() -> impl Strategy<Value = Fact> {
+    let started = (any::<u32>(), any::<u64>(), text(), any::<u64>()).prop_map(|(epoch, writer, build, after)| Fact::Started(Started { epoch, writer, build, after }));
+    let why = prop_oneof![Just(Why::Asked), Just(Why::Evicted), Just(Why::Stale), Just(Why::Revoked)];
+    let unregistered = (vec((any::<u32>().prop_map(RegNo), why), 0..4), vec(any::<u32>().prop_map(Dev), 0..4))
+        .prop_map(|(regs, ghosts)| Fact::Unregistered(Unregistered { regs, ghosts }));
+    let presence = (vec(any::<u32>().prop_map(RegNo), 0..4), vec(any::<(u32, u64)>().prop_map(|(reg, seen)| (RegNo(reg), Millis(seen))), 0..4))
+        .prop_map(|(on, off)| Fact::Presence(Presence { on, off }));
+    let ghost = (any::<[u32; 2]>(), any::<u64>(), addr(), option::of(any::<u32>()), position()).prop_map(|([reg, dev], print, addr, heir_of, cursor)| {
+        Fact::Ghost(Ghost { reg: RegNo(reg), dev: Dev(dev), print: Print(print), addr, heir_of: heir_of.map(Dev), cursor })
+    });
+    let overflowed = (any::<u32>(), position(), position(), any::<u32>(), any::<u64>())
+        .prop_map(|(dev, after, upto, count, bytes)| Fact::Overflowed(Overflowed { dev: Dev(dev), after, upto, count, bytes }));
+    prop_oneof![started, Just(Fact::Tick), unregistered, presence, ghost, overflowed]
+}
+
+fn any_fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![registered(), published(), proven(), reported(), small_facts()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn what_is_written_is_read(fact in any_fact()) {
+        let Encoded { tag, head, body } = encode(&fact);
+        prop_assert_eq!(decode(Position::ZERO, tag, &head, &body), Ok(fact));
+    }
+
+    #[test]
+    fn a_fact_cut_short_is_an_error(fact in any_fact(), part in 0.0..1.0f64) {
+        let Encoded { tag, head, body } = encode(&fact);
+        let cut = (head.len() as f64 * part) as usize;
+        prop_assert!(decode(Position::ZERO, tag, &head[..cut], &body).is_err());
+    }
+
+    #[test]
+    fn no_bytes_panic_and_what_is_read_is_written_alike(tag in any::<u8>(), mut head in vec(any::<u8>(), 0..200), body in vec(any::<u8>(), 0..20)) {
+        if let Some(version) = head.first_mut() {
+            *version = 1;
+        }
+        if let Ok(fact) = decode(Position::ZERO, tag, &head, &body) {
+            prop_assert_eq!(encode(&fact), Encoded { tag, head, body });
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_never_panics(fact in any_fact(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let Encoded { tag, mut head, body } = encode(&fact);
+        let at = at.index(head.len());
+        head[at] = byte;
+        let _ = decode(Position::ZERO, tag, &head, &body);
+    }
+}

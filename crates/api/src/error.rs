@@ -1,0 +1,116 @@
+//! The one table of codes, and a refusal on its way to a caller.
+//!
+//! What the caller reads (a [`Refusal`]) and what only the log reads (the cause) are kept apart here, so that no
+//! inner word of the store ever stands in an answer.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use tidings_model::{Code, Refusal};
+
+use crate::object::Object;
+
+#[cfg(test)]
+mod tests;
+
+/// The HTTP status of a code.
+pub const fn status(code: Code) -> u16 {
+    match code {
+        Code::InvalidJson | Code::InvalidField | Code::UnknownField | Code::MissingTarget | Code::AmbiguousTarget => 400,
+        Code::InvalidKey | Code::ExpiredKey => 401,
+        Code::ScopeDenied | Code::AppDisabled | Code::Forbidden => 403,
+        Code::NotFound | Code::UnknownTarget => 404,
+        Code::MethodNotAllowed => 405,
+        Code::TooLate | Code::Conflict => 409,
+        Code::TokenUnregistered | Code::CursorExpired => 410,
+        Code::PayloadTooLarge => 413,
+        Code::UnsupportedMedia => 415,
+        Code::IdempotencyMismatch => 422,
+        Code::RateLimited | Code::QuotaExceeded => 429,
+        Code::Internal => 500,
+        Code::Overloaded | Code::Draining | Code::StorageUnavailable | Code::OutcomeUnknown => 503,
+        Code::Timeout => 504,
+    }
+}
+
+/// A request that was refused, or that broke.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    refusal: Refusal,
+    /// Where the field is the caller's own word; else it is in the refusal.
+    field: Option<Arc<str>>,
+    /// For the log only.
+    cause: Option<Arc<str>>,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Refusal::new(code, message).into()
+    }
+
+    pub(crate) fn invalid(field: &'static str, why: impl Display) -> Self {
+        Refusal::new(Code::InvalidField, format!("{field} {why}")).field(field).into()
+    }
+
+    /// A key that this verb does not know.
+    pub(crate) fn unknown_field(name: &str, known: &str) -> Self {
+        let name = shortened(name);
+        let mut failure = Self::new(Code::UnknownField, format!("{name} is no field here; known are {known}"));
+        failure.field = Some(name.into());
+        failure
+    }
+
+    /// The caller reads a fixed text.
+    pub(crate) fn internal(cause: impl Display) -> Self {
+        let mut failure = Self::new(Code::Internal, "something broke on our side; the log has the details under this request_id");
+        failure.cause = Some(cause.to_string().into());
+        failure
+    }
+
+    pub(crate) fn code(&self) -> Code {
+        self.refusal.code
+    }
+
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// For the header `Retry-After`.
+    pub(crate) fn retry_after_s(&self) -> Option<u64> {
+        self.refusal.retry_after_ms.map(|ms| ms.div_ceil(1000))
+    }
+
+    pub(crate) fn body(&self, request_id: &str) -> String {
+        let refusal = &self.refusal;
+        let mut error = Object::new();
+        error
+            .text("code", refusal.code.as_str())
+            .text("message", &refusal.message)
+            .text_or_null("field", self.field.as_deref().or(refusal.field))
+            .raw("retryable", refusal.code.is_retryable())
+            .raw_or_null("retry_after_ms", refusal.retry_after_ms)
+            .raw_or_null("limit", refusal.limit)
+            .raw_or_null("actual", refusal.actual);
+        if let Some(oldest) = &refusal.oldest {
+            error.text("oldest", oldest);
+        }
+        let error = error.text("request_id", request_id).finish();
+        Object::new().raw("error", error).finish()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, field: None, cause: None }
+    }
+}
+
+/// A stranger's word, short enough to be told back.
+fn shortened(word: &str) -> String {
+    const CHARS: usize = 64;
+    match word.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}...", &word[..end]),
+        None => word.to_owned(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Every backend verb, once. It checks what needs no state, asks the store and never pushes: the workers follow the log.
+
+use std::sync::Arc;
+
+use tidings_model::{Code, Limits, Position, Refusal};
+use tidings_store::Store;
+use tokio::sync::{Semaphore, watch};
+
+use crate::drain::Drain;
+
+mod events;
+mod health;
+mod publish;
+
+pub use crate::drain::Running;
+pub use events::EventsError;
+
+/// Blocking reads of the log at once; more wait their turn.
+const READS_MAX: usize = 8;
+/// Callers that wait for an event at once; more are answered with what is there.
+const WAITERS_MAX: usize = 1000;
+
+/// A handle; cloning is cheap.
+#[derive(Clone)]
+pub struct Executor(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    limits: Limits,
+    drain: Drain,
+    /// The log's end, as far as it is durable.
+    appended: watch::Receiver<Position>,
+    reads: Semaphore,
+    waiters: Semaphore,
+}
+
+impl Executor {
+    pub fn new(store: Store, limits: Limits) -> Self {
+        let (sender, appended) = watch::channel(Position::ZERO);
+        store.on_append(Box::new(move |at| {
+            sender.send_replace(at);
+        }));
+        let (reads, waiters) = (Semaphore::new(READS_MAX), Semaphore::new(WAITERS_MAX));
+        Self(Arc::new(Inner { store, limits, drain: Drain::new(), appended, reads, waiters }))
+    }
+
+    /// Lets a request in that wants something stored. Refused once the process is stopping.
+    pub fn admit(&self) -> Result<Running, Refusal> {
+        self.0.drain.admit().ok_or_else(draining)
+    }
+
+    /// From now on nobody is admitted, and waits end.
+    pub fn drain(&self) {
+        self.0.drain.begin();
+    }
+
+    /// Resolves once nobody who was admitted, and nobody who waited, is left.
+    pub async fn idle(&self) {
+        self.0.drain.idle().await;
+    }
+}
+
+fn draining() -> Refusal {
+    let mut refusal = Refusal::new(Code::Draining, "this server is stopping; ask again, with the same key");
+    refusal.retry_after_ms = Some(1000);
+    refusal
+}

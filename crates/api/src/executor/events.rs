@@ -1,0 +1,70 @@
+//! Events: the outbox, read by its consumer with a cursor of its own.
+
+use std::time::Duration;
+
+use tidings_model::EventId;
+use tidings_store::{EventPage, EventQuery, EventsError as StoreError};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::Executor;
+
+/// A wait that found nothing looks again so often at most: a busy log must not be read for every batch.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Why a page of events was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventsError {
+    /// The cursor is older than the log.
+    Expired { oldest: EventId },
+    /// For the log, not for the caller.
+    Broken(String),
+}
+
+impl Executor {
+    /// The events behind the cursor; where there are none, those that come within `wait`. A drain ends the wait.
+    pub async fn events(&self, mut query: EventQuery, wait: Duration) -> Result<EventPage, EventsError> {
+        let _waiter = (!wait.is_zero()).then(|| self.0.waiters.try_acquire().ok()).flatten();
+        let patience = sleep(if _waiter.is_some() { wait } else { Duration::ZERO });
+        tokio::pin!(patience);
+        let mut appended = self.0.appended.clone();
+        loop {
+            // What is appended from here on is either in the page or wakes us behind it.
+            appended.mark_unchanged();
+            let page = self.page(query.clone()).await?;
+            if !page.events.is_empty() || self.0.drain.has_begun() {
+                return Ok(page);
+            }
+            query.after = Some(page.next);
+            tokio::select! {
+                biased;
+                () = &mut patience => return Ok(page),
+                () = self.0.drain.begun() => return Ok(page),
+                () = news(&mut appended, page.more) => {}
+            }
+        }
+    }
+
+    async fn page(&self, query: EventQuery) -> Result<EventPage, EventsError> {
+        let broken = |cause: &dyn std::fmt::Display| EventsError::Broken(cause.to_string());
+        let _turn = self.0.reads.acquire().await.map_err(|closed| broken(&closed))?;
+        let store = self.0.store.clone();
+        let read = spawn_blocking(move || store.events(&query)).await.map_err(|panic| broken(&panic))?;
+        read.map_err(|error| match error {
+            StoreError::Expired { oldest } => EventsError::Expired { oldest },
+            StoreError::Read(error) => broken(&error),
+        })
+    }
+}
+
+/// Resolves when there is something to look at.
+async fn news(appended: &mut tokio::sync::watch::Receiver<tidings_model::Position>, more: bool) {
+    if more {
+        return;
+    }
+    if appended.changed().await.is_err() {
+        // The store is closed: nothing will come any more, only patience ends the wait.
+        std::future::pending::<()>().await;
+    }
+    sleep(BREATH).await;
+}

@@ -1,0 +1,59 @@
+//! The HTTP face: routes and shapes that decide nothing.
+//!
+//! Every answer passes `answer::finish` (request id, the body of an error), every call `keyless::guard` first.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use tidings_model::Code;
+
+use crate::error::Failure;
+use crate::executor::Executor;
+
+mod accept;
+pub(crate) mod answer;
+mod body;
+mod caller;
+mod event;
+mod events;
+mod health;
+mod idempotency;
+mod keyless;
+mod message;
+mod query;
+mod time;
+
+/// What the handlers call.
+#[derive(Clone)]
+pub(crate) struct Face {
+    pub executor: Executor,
+    /// The lifetime of what comes through `/message`.
+    pub legacy_ttl_s: u32,
+}
+
+pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
+    Router::new()
+        .route("/message", post(message::post))
+        .route("/v1/events", get(events::get))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(face)
+        .layer(from_fn(keyless::guard))
+        .layer(from_fn_with_state(ids, answer::finish))
+}
+
+async fn unknown_path(request: Request) -> Failure {
+    Failure::new(Code::NotFound, format!("there is nothing at {}", shown(request.uri().path())))
+}
+
+async fn wrong_method(request: Request) -> Failure {
+    Failure::new(Code::MethodNotAllowed, format!("{} is not for {}; see Allow", request.method(), shown(request.uri().path())))
+}
+
+/// A path is told back only as far as it can be read.
+fn shown(path: &str) -> &str {
+    path.get(..100).unwrap_or(path)
+}

@@ -1,0 +1,50 @@
+//! A JSON object, written member by member in the order that is promised.
+
+use std::fmt::{Display, Write};
+
+use tidings_json::write_string;
+
+pub(crate) struct Object {
+    text: String,
+}
+
+impl Object {
+    pub(crate) fn new() -> Self {
+        Self { text: String::from("{") }
+    }
+
+    /// A member whose value is JSON already.
+    pub(crate) fn raw(&mut self, key: &str, value: impl Display) -> &mut Self {
+        if self.text.len() > 1 {
+            self.text.push(',');
+        }
+        write_string(&mut self.text, key);
+        let _ = write!(self.text, ":{value}");
+        self
+    }
+
+    pub(crate) fn text(&mut self, key: &str, value: &str) -> &mut Self {
+        self.raw(key, "");
+        write_string(&mut self.text, value);
+        self
+    }
+
+    pub(crate) fn text_or_null(&mut self, key: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self.raw(key, "null"),
+        }
+    }
+
+    pub(crate) fn raw_or_null(&mut self, key: &str, value: Option<impl Display>) -> &mut Self {
+        match value {
+            Some(value) => self.raw(key, value),
+            None => self.raw(key, "null"),
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> String {
+        self.text.push('}');
+        std::mem::take(&mut self.text)
+    }
+}

@@ -1,0 +1,56 @@
+//! What a door can be told: addresses, path, limits. Ping and upgrade timings are its sessions' affair.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::http::{Cors, Proxies, Site};
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// At least one. A later address with port 0 takes the port that the first one got.
+    pub bind: Vec<SocketAddr>,
+    /// Of Engine.IO; slashes at both ends are added where they are missing.
+    pub path: String,
+    /// Bytes of a POST body and of a WebSocket message.
+    pub max_http_buffer: usize,
+    pub cors: Cors,
+    pub trusted_proxies: Proxies,
+    /// None: what the open-file limit allows, less 512.
+    pub max_connections: Option<usize>,
+    /// How long a peer may leave bytes unacknowledged: pingInterval + pingTimeout.
+    pub patience: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: vec![SocketAddr::from(([127, 0, 0, 1], 5000))],
+            path: "/socket.io/".to_owned(),
+            max_http_buffer: 1_000_000,
+            cors: Cors::Any,
+            trusted_proxies: Proxies::default(),
+            max_connections: None,
+            patience: Duration::from_secs(45),
+        }
+    }
+}
+
+/// File descriptors left to the rest of the process.
+const SPARE_FILES: u64 = 512;
+
+impl Config {
+    pub(crate) fn site(&self) -> Site {
+        Site {
+            path: format!("/{}/", self.path.trim_matches('/')).replace("//", "/"),
+            cors: self.cors.clone(),
+            proxies: self.trusted_proxies.clone(),
+            body_max: self.max_http_buffer,
+        }
+    }
+
+    pub(crate) fn connections_max(&self) -> usize {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let room = limit.map_or(usize::MAX, |files| usize::try_from(files.saturating_sub(SPARE_FILES).max(1)).unwrap_or(usize::MAX));
+        self.max_connections.map_or(room, |most| most.min(room))
+    }
+}

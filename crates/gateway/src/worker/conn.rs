@@ -1,0 +1,141 @@
+//! One connection: what it is at the moment, what of its bytes waits to be read, what waits for the kernel.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+
+use bytes::Bytes;
+use tidings_engineio::websocket::Reader;
+use tidings_engineio::{Exchange, Form, Link, Sid};
+
+use crate::Slot;
+use crate::http::{Body, Reply};
+
+/// What a peer that does not read may leave in our memory; then it is closed.
+pub(super) const REST_MAX: usize = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Conn {
+    pub(super) fd: OwnedFd,
+    /// Tells a late event of an earlier connection at this place from one of this.
+    pub(super) generation: u32,
+    pub(super) state: State,
+    /// Bytes that were read and are not dealt with: a partial frame or head, requests behind one that waits.
+    pub(super) kept: Option<Box<Vec<u8>>>,
+    pub(super) rest: Option<Box<Rest>>,
+    /// The kernel may have bytes that nobody asked for.
+    pub(super) unread: bool,
+    /// The epoll tells when it is writable.
+    pub(super) armed: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Http(Box<Http>),
+    Socket(Socket),
+    /// Our last byte is said or waits in `rest`; whatever comes is dropped, until the peer ends it too.
+    Closing,
+}
+
+/// A WebSocket of a session.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) slot: Slot,
+    pub(super) link: Link,
+    pub(super) reader: Reader,
+}
+
+#[derive(Debug)]
+pub(super) struct Http {
+    pub(super) peer: IpAddr,
+    /// Workers that passed the current request on.
+    pub(super) hops: u8,
+    pub(super) phase: Phase,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Waits for a request; `begun`: a part of its head is there.
+    Head { begun: bool },
+    Body(Box<Collect>),
+    /// An open GET, or a POST in work.
+    Waits { slot: Slot, exchange: Exchange, reply: Reply },
+    /// The kernel has not taken the whole answer.
+    Sending { ends: bool },
+}
+
+/// A POST on its way in.
+#[derive(Debug)]
+pub(super) struct Collect {
+    pub(super) sid: Sid,
+    pub(super) form: Form,
+    pub(super) jsonp: bool,
+    pub(super) reply: Reply,
+    pub(super) body: Body,
+}
+
+/// What the kernel did not take.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    queue: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Rest {
+    /// False: it would be too much.
+    pub(super) fn push(&mut self, bytes: Bytes) -> bool {
+        if self.len > 0 && self.len + bytes.len() > REST_MAX {
+            return false;
+        }
+        self.len += bytes.len();
+        self.queue.push_back(bytes);
+        true
+    }
+
+    pub(super) fn first(&self) -> Option<&Bytes> {
+        self.queue.front()
+    }
+
+    /// The kernel took `taken` of the first one.
+    pub(super) fn advance(&mut self, taken: usize) {
+        self.len -= taken;
+        if let Some(first) = self.queue.front_mut() {
+            bytes::Buf::advance(first, taken);
+            if first.is_empty() {
+                self.queue.pop_front();
+            }
+        }
+    }
+}
+
+impl Conn {
+    pub(super) fn http(fd: OwnedFd, peer: IpAddr) -> Self {
+        let http = Http { peer, hops: 0, phase: Phase::Head { begun: false } };
+        Self { fd, generation: 0, state: State::Http(Box::new(http)), kept: None, rest: None, unread: false, armed: false }
+    }
+
+    /// Whether bytes are wanted now.
+    pub(super) fn reads(&self) -> bool {
+        match &self.state {
+            State::Http(http) => matches!(http.phase, Phase::Head { .. } | Phase::Body(_)),
+            State::Socket(_) | State::Closing => true,
+        }
+    }
+
+    pub(super) fn phase(&mut self) -> Option<&mut Phase> {
+        match &mut self.state {
+            State::Http(http) => Some(&mut http.phase),
+            State::Socket(_) | State::Closing => None,
+        }
+    }
+
+    /// Adds to what waits; false where that is too much.
+    pub(super) fn keep(&mut self, bytes: Bytes) -> bool {
+        self.rest.get_or_insert_default().push(bytes)
+    }
+
+    /// Keeps what was read and not dealt with.
+    pub(super) fn keep_unread(&mut self, bytes: &[u8]) {
+        self.kept = if bytes.is_empty() { None } else { Some(Box::new(bytes.to_vec())) };
+    }
+}

@@ -1,0 +1,244 @@
+//! `state.db`: the views in SQLite, merged behind the log in sorted transactions, each with its mark.
+//!
+//! Nothing here is acknowledged: losing the file, or its last transactions, costs a rebuild and nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use tidings_model::{Batch, Position, RegNo};
+
+use super::{Numbers, fold};
+use crate::ReadError;
+
+mod changes;
+mod rows;
+
+use changes::Changes;
+
+const FORMAT: u64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE app(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
+CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT NOT NULL, UNIQUE(a, uid));
+CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL);
+CREATE INDEX reg_of_user ON reg(u) WHERE dead = 0;
+CREATE TABLE device(d INTEGER PRIMARY KEY, r INTEGER NOT NULL, print INTEGER NOT NULL, addr BLOB NOT NULL, heir_of INTEGER, born INTEGER NOT NULL, dead INTEGER NOT NULL);
+CREATE INDEX device_of_reg ON device(r) WHERE dead = 0;
+CREATE TABLE cur(d INTEGER PRIMARY KEY, pos INTEGER NOT NULL, seen INTEGER NOT NULL);
+CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
+CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
+CREATE TABLE rcpt(d INTEGER NOT NULL, pos INTEGER NOT NULL, st INTEGER NOT NULL, proof INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
+CREATE TABLE idem(bucket INTEGER NOT NULL, key BLOB NOT NULL, request INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+CREATE TABLE online(r INTEGER PRIMARY KEY);";
+
+/// Why a merge failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MergeError {
+    /// No space; it is tried again.
+    Full,
+    /// A bug or a broken file: nothing may go on.
+    Broken(String),
+}
+
+impl From<rusqlite::Error> for MergeError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for MergeError {
+    fn from(error: ReadError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// The one writing connection.
+pub(crate) struct State {
+    conn: Connection,
+    path: PathBuf,
+    mark: Position,
+    numbers: Numbers,
+    swept: sweep::Place,
+}
+
+mod sweep;
+
+impl State {
+    /// Opens the views of this log, or begins them anew where they are missing, unreadable or of another format.
+    pub(crate) fn open(path: &Path, log_id: u64) -> Result<Self, MergeError> {
+        if rebuild_marker(path).exists() {
+            remove(path);
+            let _ = fs::remove_file(rebuild_marker(path));
+        }
+        match Self::open_as_is(path, log_id) {
+            Ok(Some(state)) => Ok(state),
+            Err(MergeError::Full) => Err(MergeError::Full),
+            Ok(None) | Err(MergeError::Broken(_)) => {
+                if path.exists() {
+                    tracing::warn!(path = %path.display(), "the views cannot be used as they are; they are rebuilt from the log");
+                }
+                remove(path);
+                Self::create(path, log_id)
+            }
+        }
+    }
+
+    fn open_as_is(path: &Path, log_id: u64) -> Result<Option<Self>, MergeError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let conn = connect(path)?;
+        if meta(&conn, "format")? != Some(FORMAT) || meta(&conn, "log_id")? != Some(log_id) {
+            return Ok(None);
+        }
+        let mark = Position::from_raw(meta(&conn, "mark")?.unwrap_or(0));
+        let numbers = numbers(&conn)?;
+        Ok(Some(Self { conn, path: path.to_owned(), mark, numbers, swept: sweep::Place::default() }))
+    }
+
+    fn create(path: &Path, log_id: u64) -> Result<Self, MergeError> {
+        let conn = connect(path)?;
+        conn.execute_batch(&format!("BEGIN;{SCHEMA}"))?;
+        for (key, value) in [("format", FORMAT), ("log_id", log_id), ("mark", 0)] {
+            put_meta(&conn, key, value)?;
+        }
+        conn.execute_batch("COMMIT")?;
+        Ok(Self { conn, path: path.to_owned(), mark: Position::ZERO, numbers: Numbers::default(), swept: sweep::Place::default() })
+    }
+
+    pub(crate) fn mark(&self) -> Position {
+        self.mark
+    }
+
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Who was told to be online.
+    pub(crate) fn online(&self) -> Result<Vec<RegNo>, MergeError> {
+        let mut select = self.conn.prepare("SELECT r FROM online ORDER BY r")?;
+        let rows = select.query_map([], |row| row.get(0).map(RegNo))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Applies a batch in one transaction with its mark; at or below the mark nothing happens.
+    pub(crate) fn merge(&mut self, batch: &Batch) -> Result<(), MergeError> {
+        if batch.upto <= self.mark {
+            return Ok(());
+        }
+        let result = self.transact(batch);
+        if result.is_err() && !self.conn.is_autocommit() {
+            // The first error says what there is to say.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        self.numbers = result?;
+        self.mark = batch.upto;
+        Ok(())
+    }
+
+    fn transact(&self, batch: &Batch) -> Result<Numbers, MergeError> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let mut changes = Changes::new(&self.conn, self.numbers.clone());
+        for entry in batch.entries.iter().filter(|entry| entry.at > self.mark) {
+            fold(&mut changes, entry)?;
+        }
+        let numbers = changes.write()?;
+        put_meta(&self.conn, "mark", batch.upto.raw())?;
+        self.conn.execute_batch("COMMIT")?;
+        Ok(numbers)
+    }
+
+    /// Removes some of what has expired at `now`; an expired row equals an absent one everywhere, so when is no matter.
+    pub(crate) fn sweep(&mut self, now: tidings_model::Millis) -> Result<(), MergeError> {
+        Ok(self.swept.step(&self.conn, now)?)
+    }
+
+    /// The next start rebuilds the file.
+    pub(crate) fn condemn(path: &Path) {
+        if let Err(error) = fs::write(rebuild_marker(path), b"") {
+            tracing::error!(%error, "the views are broken and could not be marked so; delete state.db before the next start");
+        }
+    }
+
+    pub(crate) fn close(self) -> Result<(), MergeError> {
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.conn.close().map_err(|(_, error)| error.into())
+    }
+
+    pub(crate) fn reader(&self) -> Result<StateReader, ReadError> {
+        StateReader::open(&self.path)
+    }
+}
+
+/// Reads the views; one a thread.
+pub(crate) struct StateReader {
+    conn: Connection,
+}
+
+impl StateReader {
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || {
+            let conn = Connection::open_with_flags(path, flags)?;
+            conn.busy_timeout(std::time::Duration::from_secs(5))?;
+            conn.set_prepared_statement_cache_capacity(32);
+            Ok(conn)
+        };
+        open().map(|conn| Self { conn }).map_err(crate::log::segment::io)
+    }
+
+    /// Reads of `read` see one moment of the views.
+    pub(crate) fn steadily<T>(&self, read: impl FnOnce(&Self) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        self.conn.execute_batch("BEGIN").map_err(crate::log::segment::io)?;
+        let result = read(self);
+        // A read transaction has nothing to lose.
+        let _ = self.conn.execute_batch("COMMIT");
+        result
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.pragma_update(None, "page_size", 4096)?;
+    conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    conn.pragma_update(None, "synchronous", "normal")?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", 4000, |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -32_768)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+fn meta(conn: &Connection, key: &str) -> rusqlite::Result<Option<u64>> {
+    let mut select = conn.prepare_cached("SELECT v FROM meta WHERE k = ?1")?;
+    select.query_row([key], |row| row.get::<_, i64>(0)).optional().map(|value| value.map(|value| value as u64))
+}
+
+fn put_meta(conn: &Connection, key: &str, value: u64) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached("INSERT INTO meta VALUES(?1, ?2) ON CONFLICT DO UPDATE SET v = excluded.v")?;
+    put.execute(params![key, value as i64]).map(drop)
+}
+
+fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
+    let next = |key| Ok::<_, rusqlite::Error>(meta(conn, key)?.and_then(|value| u32::try_from(value).ok()).unwrap_or(0));
+    let mut select = conn.prepare("SELECT a, devices FROM app")?;
+    let devices = select.query_map([], |row| Ok((tidings_model::AppNo(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
+    Ok(Numbers { user: next("next_user")?, reg: next("next_reg")?, dev: next("next_dev")?, devices })
+}
+
+fn rebuild_marker(path: &Path) -> PathBuf {
+    path.with_extension("rebuild")
+}
+
+fn remove(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let _ = fs::remove_file(PathBuf::from(name));
+    }
+}

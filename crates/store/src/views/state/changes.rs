@@ -1,0 +1,180 @@
+//! What a merge will write: folded first, then written once, sorted by table and key.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use tidings_model::{AppNo, Dev, Limits, Position, RegNo};
+
+use super::{put_meta, rows};
+use crate::ReadError;
+use crate::log::segment::io;
+use crate::views::{Cursor, Device, Kept, Key, Letter, Numbers, Receipt, Reg, Row, Rows, User};
+
+pub(super) struct Changes<'c> {
+    conn: &'c Connection,
+    rows: BTreeMap<Key, Row>,
+    /// Cursors are raised without being read.
+    raised: BTreeMap<Dev, Cursor>,
+    inbox: BTreeMap<(Dev, Position), Letter>,
+    wide: BTreeMap<(AppNo, Position), Letter>,
+    told: BTreeMap<RegNo, bool>,
+    before: Numbers,
+    numbers: Numbers,
+}
+
+impl Rows for Changes<'_> {
+    fn get(&mut self, key: &Key) -> Result<Option<Row>, ReadError> {
+        let found = match self.rows.get(key) {
+            Some(row) => Some(row.clone()),
+            None => rows::get(self.conn, key).map_err(io)?,
+        };
+        let Key::Cursor(dev) = key else { return Ok(found) };
+        Ok(match (found, self.raised.get(dev)) {
+            (Some(Row::Cursor(cursor)), Some(raised)) => Some(Row::Cursor(higher(cursor, *raised))),
+            (None, Some(raised)) => Some(Row::Cursor(*raised)),
+            (found, _) => found,
+        })
+    }
+
+    fn put(&mut self, key: Key, row: Row) {
+        self.rows.insert(key, row);
+    }
+
+    fn numbers(&mut self) -> &mut Numbers {
+        &mut self.numbers
+    }
+
+    fn raise(&mut self, dev: Dev, to: Cursor) -> Result<(), ReadError> {
+        self.raised.entry(dev).and_modify(|cursor| *cursor = higher(*cursor, to)).or_insert(to);
+        Ok(())
+    }
+
+    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
+        self.inbox.insert((dev, at), letter);
+    }
+
+    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
+        self.wide.insert((app, at), letter);
+    }
+
+    fn told(&mut self, reg: RegNo, online: bool) {
+        self.told.insert(reg, online);
+    }
+}
+
+fn higher(one: Cursor, other: Cursor) -> Cursor {
+    Cursor { at: one.at.max(other.at), seen: one.seen.max(other.seen) }
+}
+
+impl<'c> Changes<'c> {
+    pub(super) fn new(conn: &'c Connection, numbers: Numbers) -> Self {
+        Self {
+            conn,
+            rows: BTreeMap::new(),
+            raised: BTreeMap::new(),
+            inbox: BTreeMap::new(),
+            wide: BTreeMap::new(),
+            told: BTreeMap::new(),
+            before: numbers.clone(),
+            numbers,
+        }
+    }
+
+    /// Within the caller's transaction. The numbers as they are now.
+    pub(super) fn write(self) -> rusqlite::Result<Numbers> {
+        let conn = self.conn;
+        for (key, row) in &self.rows {
+            put(conn, key, row)?;
+        }
+        for (dev, cursor) in &self.raised {
+            let mut raise = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = max(pos, excluded.pos), seen = max(seen, excluded.seen)")?;
+            raise.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64])?;
+        }
+        for ((app, at), letter) in &self.wide {
+            put_letter(conn, "INSERT INTO wide VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", app.0, *at, letter)?;
+        }
+        for ((dev, at), letter) in &self.inbox {
+            put_letter(conn, "INSERT INTO inbox VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", dev.0, *at, letter)?;
+        }
+        for (reg, online) in &self.told {
+            let sql = if *online { "INSERT INTO online VALUES(?1) ON CONFLICT DO NOTHING" } else { "DELETE FROM online WHERE r = ?1" };
+            conn.prepare_cached(sql)?.execute([reg.0])?;
+        }
+        write_numbers(conn, &self.before, &self.numbers)?;
+        Ok(self.numbers)
+    }
+}
+
+fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
+    match (key, row) {
+        (Key::User(user), Row::User(row)) => put_user(conn, user.0, row),
+        (Key::Reg(reg), Row::Reg(row)) => put_reg(conn, *reg, row),
+        (Key::Device(dev), Row::Device(row)) => put_device(conn, *dev, row),
+        (Key::Cursor(dev), Row::Cursor(cursor)) => {
+            let mut put = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = excluded.pos, seen = excluded.seen")?;
+            put.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64]).map(drop)
+        }
+        (Key::Receipt(dev, at), Row::Receipt(receipt)) => put_receipt(conn, *dev, *at, receipt),
+        (Key::Kept(key), Row::Kept(kept)) => put_kept(conn, key, kept),
+        // A uid and a token are columns of the user and the registration.
+        (Key::Uid(..) | Key::Token(_), _) => Ok(()),
+        (key, row) => Err(rusqlite::Error::ToSqlConversionFailure(format!("{key:?} is no key of {row:?}").into())),
+    }
+}
+
+fn put_letter(conn: &Connection, sql: &str, of: u32, at: Position, letter: &Letter) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, sql_time(letter.expires.0), letter.len]).map(drop)
+}
+
+/// Log time that fits SQLite's integers.
+fn sql_time(time: u64) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
+}
+
+fn put_user(conn: &Connection, user: u32, row: &User) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached("INSERT INTO user VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    put.execute(params![user, row.app.0, row.uid.as_str()]).map(drop)
+}
+
+fn put_reg(conn: &Connection, no: RegNo, reg: &Reg) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached(
+        "INSERT INTO reg VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(r) DO UPDATE SET token = excluded.token, did = excluded.did, dead = excluded.dead, why = excluded.why",
+    )?;
+    let (dead, why) = reg.dead.map_or((0, 0), |(at, why)| (at.raw() as i64, why as u8));
+    let device_id = reg.device_id.as_ref().map(tidings_model::DeviceId::as_str);
+    put.execute(params![no.0, reg.user.0, reg.token.as_str(), device_id, reg.born.raw() as i64, dead, why]).map(drop)
+}
+
+fn put_device(conn: &Connection, dev: Dev, device: &Device) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached(
+        "INSERT INTO device VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(d) DO UPDATE SET r = excluded.r, print = excluded.print, addr = excluded.addr,
+         heir_of = excluded.heir_of, born = excluded.born, dead = excluded.dead",
+    )?;
+    let dead = device.dead.map_or(0, |at| at.raw() as i64);
+    let heir_of = device.heir_of.map(|dev| dev.0);
+    put.execute(params![dev.0, device.reg.0, device.print.0 as i64, rows::addr_bytes(device.addr), heir_of, device.born.raw() as i64, dead]).map(drop)
+}
+
+fn put_receipt(conn: &Connection, dev: Dev, at: Position, receipt: &Receipt) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached("INSERT INTO rcpt VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET st = excluded.st, proof = excluded.proof, since = excluded.since")?;
+    put.execute(params![dev.0, at.raw() as i64, receipt.state as u8, receipt.proof as u8, receipt.since.0 as i64]).map(drop)
+}
+
+fn put_kept(conn: &Connection, key: &[u8; 16], kept: &Kept) -> rusqlite::Result<()> {
+    let mut put = conn.prepare_cached("INSERT INTO idem VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET request = excluded.request, pos = excluded.pos, exp = excluded.exp")?;
+    let day = Limits::IDEMPOTENCY_S * 1000;
+    let bucket = kept.until.0.saturating_sub(day) / day;
+    put.execute(params![sql_time(bucket), key, kept.request as i64, kept.at.raw() as i64, sql_time(kept.until.0)]).map(drop)
+}
+
+fn write_numbers(conn: &Connection, before: &Numbers, now: &Numbers) -> rusqlite::Result<()> {
+    for (key, before, now) in [("next_user", before.user, now.user), ("next_reg", before.reg, now.reg), ("next_dev", before.dev, now.dev)] {
+        if before != now {
+            put_meta(conn, key, u64::from(now))?;
+        }
+    }
+    for (app, devices) in now.devices.iter().filter(|(app, devices)| before.devices.get(app) != Some(devices)) {
+        conn.prepare_cached("INSERT INTO app VALUES(?1, ?2) ON CONFLICT DO UPDATE SET devices = excluded.devices")?.execute(params![app.0, devices])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Reading rows of `state.db`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use tidings_model::{AppNo, Dev, DeviceId, Millis, Position, Print, RegNo, State, Token, Uid, UserNo, Why};
+
+use super::StateReader;
+use crate::ReadError;
+use crate::log::{codec, segment::io};
+use crate::views::mailbox::{Mail, Order, Shelf, Span};
+use crate::views::{Base, Cursor, Device, Kept, Key, Letter, Receipt, Reg, Row, User};
+
+impl Base for StateReader {
+    fn get(&self, key: &Key) -> Result<Option<Row>, ReadError> {
+        get(&self.conn, key).map_err(io)
+    }
+}
+
+impl Mail for StateReader {
+    fn letters(&self, span: Span, order: Order, limit: usize) -> Result<Vec<(Position, Letter)>, ReadError> {
+        letters(&self.conn, span, order, limit).map_err(io)
+    }
+
+    fn had(&self, dev: Dev, after: Position, upto: Position) -> Result<Vec<Position>, ReadError> {
+        had(&self.conn, dev, after, upto).map_err(io)
+    }
+}
+
+type Found = rusqlite::Result<Option<Row>>;
+
+pub(super) fn get(conn: &Connection, key: &Key) -> Found {
+    match key {
+        Key::Uid(app, uid) => {
+            let mut select = conn.prepare_cached("SELECT u FROM user WHERE a = ?1 AND uid = ?2")?;
+            select.query_row(params![app.0, uid.as_str()], |row| Ok(Row::Uid(UserNo(row.get(0)?)))).optional()
+        }
+        Key::User(user) => get_user(conn, *user),
+        Key::Reg(reg) => get_reg(conn, *reg),
+        Key::Token(token) => {
+            let mut select = conn.prepare_cached("SELECT r FROM reg WHERE token = ?1")?;
+            select.query_row([token.as_str()], |row| Ok(Row::Token(RegNo(row.get(0)?)))).optional()
+        }
+        Key::Device(dev) => get_device(conn, *dev),
+        Key::Cursor(dev) => {
+            let mut select = conn.prepare_cached("SELECT pos, seen FROM cur WHERE d = ?1")?;
+            select.query_row([dev.0], |row| Ok(Row::Cursor(Cursor { at: position(row, 0)?, seen: millis(row, 1)? }))).optional()
+        }
+        Key::Receipt(dev, at) => get_receipt(conn, *dev, *at),
+        Key::Kept(key) => get_kept(conn, key),
+    }
+}
+
+pub(super) fn position(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Position> {
+    Ok(Position::from_raw(row.get::<_, i64>(index)? as u64))
+}
+
+pub(super) fn millis(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Millis> {
+    Ok(Millis(row.get::<_, i64>(index)? as u64))
+}
+
+fn get_user(conn: &Connection, user: UserNo) -> Found {
+    let mut select = conn.prepare_cached("SELECT a, uid FROM user WHERE u = ?1")?;
+    let found = select.query_row([user.0], |row| Ok((AppNo(row.get(0)?), Uid::trusted(row.get_ref(1)?.as_str()?)))).optional()?;
+    let Some((app, uid)) = found else { return Ok(None) };
+    let regs = numbers(conn.prepare_cached("SELECT r FROM reg WHERE u = ?1 AND dead = 0 ORDER BY r")?, user.0, RegNo)?;
+    Ok(Some(Row::User(Arc::new(User { app, uid, regs }))))
+}
+
+fn numbers<T>(mut select: CachedStatement<'_>, of: u32, number: fn(u32) -> T) -> rusqlite::Result<Vec<T>> {
+    select.query_map([of], |row| row.get(0).map(number))?.collect()
+}
+
+fn get_reg(conn: &Connection, no: RegNo) -> Found {
+    let mut select = conn.prepare_cached("SELECT u, token, did, born, dead, why, a, uid FROM reg JOIN user USING(u) WHERE r = ?1")?;
+    let found = select.query_row([no.0], |row| {
+        let dead = position(row, 4)?;
+        let why: u8 = row.get(5)?;
+        let why = [Why::Asked, Why::Evicted, Why::Stale, Why::Revoked].into_iter().find(|known| *known as u8 == why).unwrap_or(Why::Asked);
+        Ok(Reg {
+            user: UserNo(row.get(0)?),
+            token: Token::trusted(row.get_ref(1)?.as_str()?),
+            device_id: row.get_ref(2)?.as_str_or_null()?.map(DeviceId::trusted),
+            born: position(row, 3)?,
+            dead: (dead > Position::ZERO).then_some((dead, why)),
+            app: AppNo(row.get(6)?),
+            uid: Uid::trusted(row.get_ref(7)?.as_str()?),
+            devs: Vec::new(),
+        })
+    });
+    let Some(mut reg) = found.optional()? else { return Ok(None) };
+    reg.devs = numbers(conn.prepare_cached("SELECT d FROM device WHERE r = ?1 AND dead = 0 ORDER BY d")?, no.0, Dev)?;
+    Ok(Some(Row::Reg(Arc::new(reg))))
+}
+
+fn get_device(conn: &Connection, dev: Dev) -> Found {
+    let mut select = conn.prepare_cached("SELECT r, print, addr, heir_of, born, dead FROM device WHERE d = ?1")?;
+    let row = select.query_row([dev.0], |row| {
+        let dead = position(row, 5)?;
+        Ok(Row::Device(Arc::new(Device {
+            reg: RegNo(row.get(0)?),
+            print: Print(row.get::<_, i64>(1)? as u64),
+            addr: addr_of(row.get_ref(2)?.as_blob()?),
+            heir_of: row.get::<_, Option<u32>>(3)?.map(Dev),
+            born: position(row, 4)?,
+            dead: (dead > Position::ZERO).then_some(dead),
+        })))
+    });
+    row.optional()
+}
+
+/// Four bytes or sixteen.
+pub(super) fn addr_bytes(addr: IpAddr) -> Vec<u8> {
+    match addr {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+fn addr_of(bytes: &[u8]) -> IpAddr {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).unwrap_or(IpAddr::from([0, 0, 0, 0]))
+}
+
+fn get_receipt(conn: &Connection, dev: Dev, at: Position) -> Found {
+    let mut select = conn.prepare_cached("SELECT st, proof, since FROM rcpt WHERE d = ?1 AND pos = ?2")?;
+    let row = select.query_row(params![dev.0, at.raw() as i64], |row| {
+        let (state, proof) = (codec::state(row.get(0)?), codec::proof(row.get(1)?));
+        let since = millis(row, 2)?;
+        Ok(state.zip(proof).map(|(state, proof)| Row::Receipt(Receipt { state, proof, since })))
+    });
+    row.optional().map(Option::flatten)
+}
+
+/// Keys lie in buckets of a day; one that is still kept is in the newest bucket or the one before.
+fn get_kept(conn: &Connection, key: &[u8; 16]) -> Found {
+    let newest = conn.prepare_cached("SELECT bucket FROM idem ORDER BY bucket DESC LIMIT 1")?.query_row([], |row| row.get::<_, i64>(0)).optional()?;
+    let Some(newest) = newest else { return Ok(None) };
+    let mut select = conn.prepare_cached("SELECT request, pos, exp FROM idem WHERE bucket = ?1 AND key = ?2")?;
+    for bucket in [newest, newest - 1] {
+        let row = select.query_row(params![bucket, key], |row| {
+            Ok(Row::Kept(Kept { request: row.get::<_, i64>(0)? as u64, at: position(row, 1)?, until: millis(row, 2)?, fact: None }))
+        });
+        if let Some(row) = row.optional()? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+fn letters(conn: &Connection, span: Span, order: Order, limit: usize) -> rusqlite::Result<Vec<(Position, Letter)>> {
+    let (sql, of) = match (span.shelf, order) {
+        (Shelf::Inbox(dev), Order::Oldest) => ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", dev.0),
+        (Shelf::Inbox(dev), Order::Newest) => ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", dev.0),
+        (Shelf::Wide(app), Order::Oldest) => ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", app.0),
+        (Shelf::Wide(app), Order::Newest) => ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", app.0),
+    };
+    let mut select = conn.prepare_cached(sql)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![of, span.after.raw() as i64, sql_max(span.upto), limit], |row| {
+        Ok((position(row, 0)?, Letter { expires: millis(row, 1)?, len: row.get(2)? }))
+    })?;
+    rows.collect()
+}
+
+/// No position that exists is above it.
+fn sql_max(position: Position) -> i64 {
+    i64::try_from(position.raw()).unwrap_or(i64::MAX)
+}
+
+fn had(conn: &Connection, dev: Dev, after: Position, upto: Position) -> rusqlite::Result<Vec<Position>> {
+    let mut select = conn.prepare_cached("SELECT pos FROM rcpt WHERE d = ?1 AND pos > ?2 AND pos <= ?3 AND st >= ?4 ORDER BY pos")?;
+    select.query_map(params![dev.0, after.raw() as i64, sql_max(upto), State::Reached as u8], |row| position(row, 0))?.collect()
+}

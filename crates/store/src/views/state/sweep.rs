@@ -1,0 +1,52 @@
+//! Removing expired rows in key order, a little at a time.
+
+use rusqlite::{Connection, params};
+use tidings_model::{Limits, Millis};
+
+/// Rows looked at in one step.
+const STEP: usize = 5_000;
+/// How long receipts are kept: 28 days.
+const RECEIPTS_MS: u64 = 28 * 24 * 3_600_000;
+
+/// Where the next step begins.
+#[derive(Default)]
+pub(super) struct Place {
+    inbox: (u32, i64),
+    rcpt: (u32, i64),
+    wide: (u32, i64),
+}
+
+impl Place {
+    pub(super) fn step(&mut self, conn: &Connection, now: Millis) -> rusqlite::Result<()> {
+        let tx = conn.unchecked_transaction()?;
+        let time = i64::try_from(now.0).unwrap_or(i64::MAX);
+        sweep(&tx, &mut self.inbox, ["SELECT d, pos FROM inbox WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3", "DELETE FROM inbox WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND exp <= ?5"], time)?;
+        sweep(&tx, &mut self.wide, ["SELECT a, pos FROM wide WHERE (a, pos) > (?1, ?2) ORDER BY a, pos LIMIT ?3", "DELETE FROM wide WHERE (a, pos) > (?1, ?2) AND (a, pos) <= (?3, ?4) AND exp <= ?5"], time)?;
+        let old = i64::try_from(now.0.saturating_sub(RECEIPTS_MS)).unwrap_or(i64::MAX);
+        sweep(&tx, &mut self.rcpt, ["SELECT d, pos FROM rcpt WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3", "DELETE FROM rcpt WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND since <= ?5"], old)?;
+        let bucket = i64::try_from(now.0 / (Limits::IDEMPOTENCY_S * 1000)).unwrap_or(i64::MAX) - 1;
+        let mut kept = tx.prepare_cached("DELETE FROM idem WHERE (bucket, key) IN (SELECT bucket, key FROM idem WHERE bucket < ?1 ORDER BY bucket, key LIMIT ?2)")?;
+        kept.execute(params![bucket, STEP as i64])?;
+        drop(kept);
+        tx.commit()
+    }
+}
+
+/// One stretch of a table: where it ends, and what has expired in it.
+fn sweep(conn: &Connection, place: &mut (u32, i64), [end, delete]: [&str; 2], time: i64) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached(end)?;
+    let mut last = None;
+    let mut count = 0;
+    let mut rows = select.query(params![place.0, place.1, STEP as i64])?;
+    while let Some(row) = rows.next()? {
+        last = Some((row.get(0)?, row.get(1)?));
+        count += 1;
+    }
+    let Some((of, at)) = last else {
+        *place = (0, 0);
+        return Ok(());
+    };
+    conn.prepare_cached(delete)?.execute(params![place.0, place.1, of, at, time])?;
+    *place = if count < STEP { (0, 0) } else { (of, at) };
+    Ok(())
+}

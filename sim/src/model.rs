@@ -1,0 +1,101 @@
+//! What must hold after every history, in terms of what phones saw and what backends were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidings_model::{Dev, Millis, Position};
+
+/// A message as the backend knows it; its data is its number.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// None: everybody.
+    pub uid: Option<usize>,
+    pub at: Option<Position>,
+    pub expires: Millis,
+    /// The backend was told that it is stored.
+    pub acknowledged: bool,
+}
+
+/// One phone as one user: what is owed to it begins at `born`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    pub phone: usize,
+    pub uid: usize,
+}
+
+/// What a phone's app saw: which message, over which of its connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub message: usize,
+    pub connection: usize,
+    /// Registrations that the connection had gone through by then.
+    pub epoch: usize,
+}
+
+#[derive(Debug, Default)]
+pub struct Model {
+    pub sent: Vec<Sent>,
+    pub born: BTreeMap<Identity, Position>,
+    pub owner: BTreeMap<Dev, Identity>,
+    /// By phone, in the order its handler ran.
+    pub seen: BTreeMap<usize, Vec<Seen>>,
+}
+
+impl Model {
+    fn has_seen(&self, phone: usize) -> BTreeSet<usize> {
+        self.seen.get(&phone).into_iter().flatten().map(|seen| seen.message).collect()
+    }
+
+    /// Stored messages for `who` in (born, upto].
+    fn owed(&self, who: Identity, upto: Position) -> impl Iterator<Item = (usize, &Sent)> {
+        let born = self.born.get(&who).copied().unwrap_or(upto);
+        let wanted = move |sent: &Sent| sent.uid.is_none_or(|uid| uid == who.uid) && sent.at.is_some_and(|at| at > born && at <= upto);
+        self.sent.iter().enumerate().filter(move |(_, sent)| wanted(sent))
+    }
+
+    /// Nothing acknowledged is lost: in the end every phone has what was for it and had time enough.
+    pub fn nothing_is_lost(&self, now: Millis) -> Result<(), String> {
+        for who in self.born.keys() {
+            let seen = self.has_seen(who.phone);
+            for (n, sent) in self.owed(*who, Position::from_raw(u64::MAX)) {
+                if sent.acknowledged && sent.expires > now && !seen.contains(&n) {
+                    return Err(format!("{who:?} never got message {n} ({sent:?})"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// No proof lies: what a cursor says a device has had is in its app's own record.
+    pub fn proof_is_true(&self, dev: Dev, cursor: Position, now: Millis) -> Result<(), String> {
+        let Some(who) = self.owner.get(&dev) else { return Ok(()) };
+        let seen = self.has_seen(who.phone);
+        match self.owed(*who, cursor).find(|(n, sent)| sent.expires > now && !seen.contains(n)) {
+            Some((n, sent)) => Err(format!("{dev:?} of {who:?} is proven up to {cursor:?} without message {n} ({sent:?})")),
+            None => Ok(()),
+        }
+    }
+
+    /// Order per device, no repeat on one connection, nothing to the wrong socket.
+    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, now: Millis, slack_ms: u64) -> Result<(), String> {
+        let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
+        if sent.uid.is_some_and(|uid| !uids.contains(&uid)) {
+            return Err(format!("phone {phone}, registered as {uids:?}, got message {} for {:?}", seen.message, sent.uid));
+        }
+        if now.0 > sent.expires.0.saturating_add(slack_ms) {
+            return Err(format!("phone {phone} got message {} at {now:?}, it expired at {:?}", seen.message, sent.expires));
+        }
+        let record = self.seen.entry(phone).or_default();
+        let here = record.iter().filter(|earlier| earlier.connection == seen.connection);
+        for earlier in here {
+            if earlier.message == seen.message {
+                return Err(format!("phone {phone} got message {} twice on connection {}", seen.message, seen.connection));
+            }
+            let order = self.sent[earlier.message].at > self.sent[seen.message].at;
+            if earlier.epoch == seen.epoch && order {
+                return Err(format!("phone {phone} got message {} behind the later {}", seen.message, earlier.message));
+            }
+        }
+        record.push(seen);
+        Ok(())
+    }
+}
