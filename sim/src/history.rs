@@ -28,14 +28,25 @@ pub fn config(planted: Option<Planted>) -> Config {
 }
 
 pub fn run(seed: u64, planted: Option<Planted>) -> Result<Outcome, String> {
-    let mut world = World::new(seed, config(planted), 4);
+    live(&mut World::new(seed, config(planted), 4))
+}
+
+/// The same, and what happened in it.
+pub fn trace(seed: u64) -> (Result<Outcome, String>, Vec<String>) {
+    let mut world = World::new(seed, config(None), 4);
+    world.trace = Some(Vec::new());
+    let outcome = live(&mut world);
+    (outcome, world.trace.unwrap_or_default())
+}
+
+fn live(world: &mut World) -> Result<Outcome, String> {
     for _ in 0..200 {
-        step(&mut world);
+        step(world);
         if let Some(fault) = world.fault.take() {
             return Err(fault);
         }
     }
-    peace(&mut world);
+    peace(world);
     if let Some(fault) = world.fault.take() {
         return Err(fault);
     }

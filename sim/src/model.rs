@@ -31,6 +31,9 @@ pub struct Seen {
     pub epoch: usize,
 }
 
+/// A message may expire while it is on its way.
+const ON_ITS_WAY_MS: u64 = 120_000;
+
 #[derive(Debug, Default)]
 pub struct Model {
     pub sent: Vec<Sent>,
@@ -75,18 +78,19 @@ impl Model {
         }
     }
 
-    /// Order per device, no repeat on one connection, nothing to the wrong socket.
-    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, now: Millis, slack_ms: u64) -> Result<(), String> {
+    /// Order per device, no repeat on one connection (but where the server was in doubt about a listener and said so),
+    /// nothing to the wrong socket.
+    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, now: Millis, restarted: bool) -> Result<(), String> {
         let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
         if sent.uid.is_some_and(|uid| !uids.contains(&uid)) {
             return Err(format!("phone {phone}, registered as {uids:?}, got message {} for {:?}", seen.message, sent.uid));
         }
-        if now.0 > sent.expires.0.saturating_add(slack_ms) {
+        if now.0 > sent.expires.0.saturating_add(ON_ITS_WAY_MS) {
             return Err(format!("phone {phone} got message {} at {now:?}, it expired at {:?}", seen.message, sent.expires));
         }
         let record = self.seen.entry(phone).or_default();
         let here = record.iter().filter(|earlier| earlier.connection == seen.connection);
-        for earlier in here {
+        for earlier in here.filter(|_| !restarted) {
             if earlier.message == seen.message {
                 return Err(format!("phone {phone} got message {} twice on connection {}", seen.message, seen.connection));
             }

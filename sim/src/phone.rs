@@ -52,6 +52,8 @@ pub struct Life {
     /// Uids it has been told a token for, the current one last.
     pub registered: Vec<usize>,
     pub wants: Option<usize>,
+    /// Registers that wait for their answer, in order.
+    pub pending: std::collections::VecDeque<usize>,
     /// The app attaches its listener late.
     pub listens_at: Option<u64>,
     pub epoch: usize,
@@ -61,6 +63,10 @@ pub struct Life {
     pub number: Option<u32>,
     pub getting: bool,
     pub probing: bool,
+    /// EIO3: a `2` waits for its `3`; the next one comes after it.
+    pub pinged: bool,
+    /// The probe was answered: polling pauses, then `5`.
+    pub pausing: bool,
     buffer: Vec<u8>,
     reader: client::Reader,
 }
@@ -85,6 +91,7 @@ impl Life {
             joined: false,
             registered: Vec::new(),
             wants,
+            pending: std::collections::VecDeque::new(),
             listens_at: None,
             epoch: 0,
             leaving: false,
@@ -92,6 +99,8 @@ impl Life {
             number: None,
             getting: false,
             probing: false,
+            pinged: false,
+            pausing: false,
             buffer: Vec::new(),
             reader: client::Reader::new(),
         }
@@ -154,7 +163,8 @@ impl Life {
                     heard.extend(hear(text));
                 }
             }
-            PacketType::Open | PacketType::Pong | PacketType::Upgrade | PacketType::Noop => {}
+            PacketType::Pong => self.pinged = false,
+            PacketType::Open | PacketType::Upgrade | PacketType::Noop => {}
         }
     }
 
@@ -166,6 +176,10 @@ impl Life {
     pub fn next_get(&mut self, up: &mut Vec<Up>) {
         if self.getting || self.on_socket {
             return;
+        }
+        if self.pausing {
+            (self.on_socket, self.pausing, self.probing) = (true, false, false);
+            return up.push(Up::ProbeText("5"));
         }
         self.getting = true;
         self.stamp += 1;

@@ -14,7 +14,10 @@ pub enum Up {
     /// The answer to a WebSocket ping.
     Pong(Vec<u8>),
     /// A GET with the phone's number for it: `t`, or ours by `_n`.
-    Get { stamp: Option<String>, number: Option<u32> },
+    Get {
+        stamp: Option<String>,
+        number: Option<u32>,
+    },
     Post(String),
     /// FIN or RST.
     End,
@@ -53,8 +56,8 @@ pub struct Wire {
     pub server_gone: bool,
     /// The phone has forgotten it.
     pub phone_gone: bool,
-    /// GETs that wait at the server.
-    pub gets: usize,
+    /// GETs that wait at the server, oldest first; false: its connection died, and the server has not noticed.
+    pub gets: VecDeque<bool>,
 }
 
 /// What the kernel takes for a reader who does not read.
@@ -74,7 +77,7 @@ impl Wire {
             half_open: false,
             server_gone: false,
             phone_gone: false,
-            gets: 0,
+            gets: VecDeque::new(),
         }
     }
 

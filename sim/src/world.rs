@@ -62,6 +62,10 @@ pub struct World {
     pub fault: Option<String>,
     /// The queue memory that was lent out at the worst moment.
     pub repeats: u64,
+    /// A worker gave messages again because it did not know whether they had met a listener.
+    restarted: bool,
+    /// What happened, where somebody wants to read it.
+    pub trace: Option<Vec<String>>,
 }
 
 /// Log time when a history begins.
@@ -100,6 +104,8 @@ impl World {
             leaving: Vec::new(),
             fault: None,
             repeats: 0,
+            restarted: false,
+            trace: None,
             config,
             dice,
         };
@@ -118,6 +124,12 @@ impl World {
             .collect();
         self.wakes = vec![BTreeMap::new(); workers];
         self.feeds = (0..workers).map(|_| VecDeque::new()).collect();
+    }
+
+    fn note(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>7} {}", self.now.0, what()));
+        }
     }
 
     pub fn time(&self) -> Millis {
@@ -198,6 +210,7 @@ impl World {
 
     /// kill -9: everything but the log and the views is gone, and every connection with it.
     pub fn crash(&mut self) {
+        self.note(|| "crash".to_owned());
         self.store.crash();
         self.answers.clear();
         self.asked.clear();
@@ -263,6 +276,7 @@ impl World {
                 }
             }
             Some(Asked::Roster(worker, ticket)) => {
+                self.note(|| format!("worker {worker} slot {} is answered {answer:?}", ticket.slot as i32));
                 if let Answer::Attached(attached) = &answer {
                     if attached.at > self.rosters[worker].processed() {
                         while !self.feeds[worker].is_empty() && self.rosters[worker].processed() < attached.at {
@@ -344,10 +358,14 @@ impl World {
                     }
                 }
                 Output::Ask(ticket, request) => {
+                    self.note(|| format!("worker {worker} slot {} asks {request:?}", ticket.slot as i32));
                     self.inspect(worker, ticket, &request);
                     self.ask(Asked::Roster(worker, ticket), request);
                 }
-                Output::Read(ticket, query) => self.reads.push_back((worker, ticket, query)),
+                Output::Read(ticket, query) => {
+                    self.note(|| format!("worker {worker} slot {} reads {query:?}", ticket.slot));
+                    self.reads.push_back((worker, ticket, query));
+                }
             }
         }
     }
@@ -364,8 +382,7 @@ impl World {
                 }
             }
             Request::Prove(proofs) => {
-                let verdicts: Vec<_> =
-                    proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
+                let verdicts: Vec<_> = proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
                 verdicts.into_iter().for_each(|verdict| self.fail(verdict));
             }
             Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) => {}
@@ -388,20 +405,20 @@ impl World {
     fn act(&mut self, worker: usize, slot: u32, action: Action) {
         let Some(wire) = self.seats.get(&(worker, slot)).copied() else { return };
         let half_open = self.wires[wire].half_open;
-        let mut down = |what: Down| {
-            if !half_open {
-                self.wires[wire].down.push_back(what);
-            }
-        };
         match action {
-            Action::Respond { exchange: Exchange::Poll | Exchange::NewPoll, response } => {
-                down(Down::Answer(response));
-                self.wires[wire].gets = self.wires[wire].gets.saturating_sub(1);
+            Action::Respond { exchange: exchange @ (Exchange::Poll | Exchange::NewPoll), response } => {
+                let gets = &mut self.wires[wire].gets;
+                let alive = if exchange == Exchange::Poll { gets.pop_front() } else { gets.pop_back() };
+                // The handshake's own GET is not counted.
+                if alive.unwrap_or(true) && !half_open {
+                    self.wires[wire].down.push_back(Down::Answer(response));
+                }
             }
-            Action::Respond { exchange: Exchange::Post, .. } => down(Down::Ok),
-            Action::Write { link: Link::Probe, bytes } => down(Down::ProbeBytes(bytes)),
+            Action::Respond { exchange: Exchange::Post, .. } if !half_open => self.wires[wire].down.push_back(Down::Ok),
+            Action::Write { link: Link::Probe, bytes } if !half_open => self.wires[wire].down.push_back(Down::ProbeBytes(bytes)),
+            Action::Respond { .. } | Action::Write { link: Link::Probe, .. } => {}
             Action::Write { link: Link::Socket, bytes } => self.write(worker, slot, wire, bytes),
-            Action::Abandon(_) => self.wires[wire].gets = self.wires[wire].gets.saturating_sub(1),
+            Action::Abandon(_) => drop(self.wires[wire].gets.pop_front()),
             Action::Refuse | Action::Promote | Action::Shut { link: Link::Probe, .. } => {}
             Action::Shut { link: Link::Socket, .. } => self.lose_server_end(wire),
         }
@@ -427,13 +444,14 @@ impl World {
         }
         let Some(up) = self.wires[wire].up.pop_front() else { return };
         let (worker, slot) = (self.wires[wire].worker, self.wires[wire].slot);
+        self.note(|| format!("worker {worker} slot {slot} wire {wire} <- {up:?}"));
         let owned;
         let input = match &up {
             Up::Text(text) => Input::Message { link: Link::Socket, message: Message::Text(text) },
             Up::Owned(text) => Input::Message { link: Link::Socket, message: Message::Text(text) },
             Up::Pong(data) => Input::Message { link: Link::Socket, message: Message::Pong(data) },
             Up::Get { stamp, number } => {
-                self.wires[wire].gets += 1;
+                self.wires[wire].gets.push_back(true);
                 Input::Poll { jsonp: None, stamp: stamp.as_deref(), number: *number, query: "EIO=3&transport=polling" }
             }
             Up::Post(packet) => {
@@ -459,6 +477,7 @@ impl World {
         if let Down::Bytes(bytes) = &down {
             self.drained(wire, bytes.len());
         }
+        self.note(|| format!("phone {phone} wire {wire} <- {}", short(&down)));
         let (mut up, mut heard) = (Vec::new(), Vec::new());
         let Some(life) = self.phones[phone].life.as_mut().filter(|life| life.wire == wire) else { return };
         match down {
@@ -502,23 +521,25 @@ impl World {
                 if in_query {
                     life.registered.push(uid);
                 } else if let Some(uid) = life.wants {
+                    life.pending.push_back(uid);
                     life.say(format!("42[\"register\",{{\"data\":\"u{uid}\"}}]"), up);
                 }
             }
             Heard::Registered => {
-                life.registered.extend(life.wants);
-                life.epoch += 1;
-                life.listens_at = Some(now + listens_after);
-            }
-            Heard::RegisterRefused => {}
-            Heard::ProbeAnswered => {
-                // The library pauses its polling before it says `5`.
-                if !life.getting {
-                    life.on_socket = true;
-                    life.probing = false;
-                    up.push(Up::ProbeText("5"));
+                // Who is told its token again listens to it already.
+                let uid = life.pending.pop_front();
+                let again = life.registered.last().copied() == uid;
+                if !again {
+                    life.registered.extend(uid);
+                    life.epoch += 1;
+                }
+                if !again || life.listens_at.is_some_and(|at| now < at) {
+                    life.listens_at = Some(now + listens_after);
                 }
             }
+            Heard::RegisterRefused => drop(life.pending.pop_front()),
+            // The library pauses its polling before it says `5`.
+            Heard::ProbeAnswered => life.pausing = true,
             Heard::Message(n) => {
                 let deaf = life.leaving || life.listens_at.is_some_and(|at| now < at);
                 if deaf {
@@ -527,7 +548,9 @@ impl World {
                 let (uids, seen) = (life.registered.clone(), Seen { message: n, connection: wire, epoch: life.epoch });
                 let repeat = self.model.seen.get(&phone).is_some_and(|record| record.iter().any(|earlier| earlier.message == n));
                 self.repeats += u64::from(repeat);
-                let verdict = self.model.see(phone, &uids, seen, time, 120_000);
+                let restarted = self.rosters.iter().any(|roster| roster.counters().restarts > 0);
+                self.restarted |= restarted;
+                let verdict = self.model.see(phone, &uids, seen, time, self.restarted);
                 self.fail(verdict);
             }
         }
@@ -602,12 +625,16 @@ impl World {
         }
     }
 
-    /// `disconnect()`: the library answers pings a little longer, for events that the app never hears.
+    /// `disconnect()`. okhttp answers WebSocket pings a little longer, for events that the app never hears; where the
+    /// engine itself answers, its `41` goes first.
     pub fn leave(&mut self, phone: usize) {
         let by = self.now.0 + LEAVES_WITHIN;
-        if let Some(life) = self.phones[phone].life.as_mut().filter(|life| !life.leaving) {
-            life.leaving = true;
+        let Some(life) = self.phones[phone].life.as_mut().filter(|life| !life.leaving) else { return };
+        life.leaving = true;
+        if life.kind == Kind::Socket3 {
             self.leaving.push((by, phone));
+        } else {
+            self.finish_leaving(phone);
         }
     }
 
@@ -631,13 +658,15 @@ impl World {
         let waiting = self.wires[wire].down.iter().position(|down| matches!(down, Down::Answer(_)));
         match waiting {
             Some(at) => self.wires[wire].down[at] = Down::Died,
-            None if self.wires[wire].gets > 0 && !self.wires[wire].server_gone => {
+            None if self.wires[wire].gets.back() == Some(&true) && !self.wires[wire].server_gone => {
+                self.wires[wire].gets.pop_back();
                 // The server may notice, or not.
                 if self.dice.once_in(2) {
-                    self.wires[wire].gets -= 1;
                     let (worker, slot) = (self.wires[wire].worker, self.wires[wire].slot);
                     self.rosters[worker].handle_input(self.now, slot, Input::Lost(Exchange::Poll));
                     self.drain_outputs(worker);
+                } else {
+                    self.wires[wire].gets.push_back(false);
                 }
                 self.wires[wire].down.push_back(Down::Died);
             }
@@ -657,11 +686,12 @@ impl World {
     pub fn register_as(&mut self, phone: usize, uid: usize) {
         let in_query = self.phones[phone].in_query;
         let Some(life) = self.phones[phone].life.as_mut() else { return };
-        let settled = life.joined && life.wants.is_none_or(|wants| life.registered.last() == Some(&wants));
+        let settled = life.joined;
         if !settled || life.leaving || in_query {
             return;
         }
         life.wants = Some(uid);
+        life.pending.push_back(uid);
         let mut up = Vec::new();
         life.say(format!("42[\"register\",{{\"data\":\"u{uid}\"}}]"), &mut up);
         let wire = life.wire;
@@ -671,7 +701,8 @@ impl World {
 
     /// A phone that pings by itself (EIO3).
     pub fn client_ping(&mut self, phone: usize) {
-        let Some(life) = self.phones[phone].life.as_ref().filter(|life| !life.kind.is_v4() && life.joined) else { return };
+        let Some(life) = self.phones[phone].life.as_mut().filter(|life| !life.kind.is_v4() && life.joined && !life.pinged) else { return };
+        life.pinged = true;
         let mut up = Vec::new();
         life.say("2".to_owned(), &mut up);
         let wire = life.wire;
@@ -724,6 +755,16 @@ impl World {
 
     pub fn found(&self, sid: &Sid) -> Found {
         self.rosters[usize::from(sid.worker)].find(sid)
+    }
+}
+
+fn short(down: &Down) -> String {
+    match down {
+        Down::Bytes(bytes) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Down::Answer(response) => format!("{} {}", response.status, String::from_utf8_lossy(&response.body)),
+        Down::Ok => "ok".to_owned(),
+        Down::Died => "GET died".to_owned(),
+        Down::End => "end".to_owned(),
     }
 }
 

@@ -34,9 +34,12 @@ pub const fn status(code: Code) -> u16 {
     }
 }
 
-/// A request that was refused, or that broke.
+/// A request that was refused, or that broke. Boxed: it is the rare end of every handler.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
     refusal: Refusal,
     /// Where the field is the caller's own word; else it is in the refusal.
     field: Option<Arc<str>>,
@@ -57,37 +60,37 @@ impl Failure {
     pub(crate) fn unknown_field(name: &str, known: &str) -> Self {
         let name = shortened(name);
         let mut failure = Self::new(Code::UnknownField, format!("{name} is no field here; known are {known}"));
-        failure.field = Some(name.into());
+        failure.0.field = Some(name.into());
         failure
     }
 
     /// The caller reads a fixed text.
     pub(crate) fn internal(cause: impl Display) -> Self {
         let mut failure = Self::new(Code::Internal, "something broke on our side; the log has the details under this request_id");
-        failure.cause = Some(cause.to_string().into());
+        failure.0.cause = Some(cause.to_string().into());
         failure
     }
 
     pub(crate) fn code(&self) -> Code {
-        self.refusal.code
+        self.0.refusal.code
     }
 
     pub(crate) fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.0.cause.as_deref()
     }
 
     /// For the header `Retry-After`.
     pub(crate) fn retry_after_s(&self) -> Option<u64> {
-        self.refusal.retry_after_ms.map(|ms| ms.div_ceil(1000))
+        self.0.refusal.retry_after_ms.map(|ms| ms.div_ceil(1000))
     }
 
     pub(crate) fn body(&self, request_id: &str) -> String {
-        let refusal = &self.refusal;
+        let Parts { refusal, field, .. } = &*self.0;
         let mut error = Object::new();
         error
             .text("code", refusal.code.as_str())
             .text("message", &refusal.message)
-            .text_or_null("field", self.field.as_deref().or(refusal.field))
+            .text_or_null("field", field.as_deref().or(refusal.field))
             .raw("retryable", refusal.code.is_retryable())
             .raw_or_null("retry_after_ms", refusal.retry_after_ms)
             .raw_or_null("limit", refusal.limit)
@@ -102,7 +105,7 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, field: None, cause: None }
+        Self(Box::new(Parts { refusal, field: None, cause: None }))
     }
 }
 

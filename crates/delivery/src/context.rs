@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use tidings_engineio::{Action, Moment};
-use tidings_model::{Dev, DirectProof, MessageId, Millis, Position};
 use tidings_json::Json;
+use tidings_model::{Dev, DirectProof, MessageId, Millis, Position};
 
 use crate::config::Config;
 use crate::output::Output;
@@ -44,13 +44,18 @@ pub(crate) enum Effect {
     Left,
     /// It wants to be somebody; the phase has the details.
     Register,
+    /// Messages are given again: nobody knows whether they met a listener.
+    Restarted,
     /// Proofs were counted.
     Proven,
     /// A proof of a registration that the socket served before.
     FormerProven(FormerProof),
     Report(Said),
     /// The next window of mail.
-    Read { after: Position, upto: Position },
+    Read {
+        after: Position,
+        upto: Position,
+    },
     /// An extra has answered its question.
     Adopt,
     Closed,

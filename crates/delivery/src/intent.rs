@@ -7,7 +7,10 @@ use tidings_model::{Code, Limits, MessageId, Refusal, Uid};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {
     Register(Uid),
-    Report { status: Json, id: Option<ReportedId> },
+    Report {
+        status: Json,
+        id: Option<ReportedId>,
+    },
     /// The tutorial's `my event`: logged at debug.
     Chatter,
     /// The tutorial's page events: not from a device.

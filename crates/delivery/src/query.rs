@@ -19,7 +19,10 @@ impl Hello {
         let mut hello = Self::default();
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match key {
-                "uid" => hello.uid = Some(decode(value).ok_or("is no UTF-8").and_then(|uid| Uid::parse(&uid).map_err(|e| e.0)).map_err(refuse("uid"))),
+                "uid" => {
+                    hello.uid =
+                        Some(decode(value).ok_or("is no UTF-8").and_then(|uid| Uid::parse(&uid).map_err(|e| e.0)).map_err(refuse("uid")))
+                }
                 "device" => {
                     let id = decode(value).ok_or("is no UTF-8").and_then(|id| DeviceId::parse(&id).map_err(|e| e.0));
                     hello.device = Some(id.map_err(refuse("device")));

@@ -73,6 +73,7 @@ pub struct Counters {
     pub moves: u64,
     pub displaced: u64,
     pub refused_registers: u64,
+    pub restarts: u64,
 }
 
 pub struct Roster {
@@ -254,6 +255,7 @@ impl Roster {
                 self.detach(now, slot);
             }
             Effect::Register => self.register(now, slot),
+            Effect::Restarted => self.counters.restarts += 1,
             Effect::Proven => self.saving.dirty(slot),
             Effect::FormerProven(proof) => self.saving.former(proof),
             Effect::Report(said) => self.report(slot, said),
@@ -303,7 +305,14 @@ impl Roster {
         let query = match dev {
             Some(dev) => {
                 let first = after == session.stream.started;
-                Query::Mailbox(tidings_model::MailboxQuery { dev, after, upto, messages_max: WINDOW_MESSAGES, bytes_max: WINDOW_BYTES, first })
+                Query::Mailbox(tidings_model::MailboxQuery {
+                    dev,
+                    after,
+                    upto,
+                    messages_max: WINDOW_MESSAGES,
+                    bytes_max: WINDOW_BYTES,
+                    first,
+                })
             }
             None => Query::Broadcasts(tidings_model::BroadcastQuery {
                 app: tidings_model::AppNo::DEFAULT,
@@ -394,7 +403,6 @@ impl Roster {
             self.with(now, slot, |session, cx| session.drain(cx));
         }
     }
-
 }
 
 /// A window of a replay.

@@ -23,8 +23,8 @@ use crate::context::{Context, Effect};
 use crate::encoded::Encoded;
 use crate::intent::refusal_json;
 use crate::mark::Epoch;
-use crate::proof::{Outstanding, Proving};
 use crate::output::{Output, Ticket};
+use crate::proof::{Outstanding, Proving};
 use crate::query::Hello;
 use crate::rate::Rates;
 use crate::stream::{Flow, Stream};
@@ -97,8 +97,6 @@ pub(crate) struct Registered {
     listening: Listening,
     /// A displaced socket wants to become a device of its own when it answers.
     pub(crate) adopting: Adopting,
-    /// What registrations that this socket served before may still get proven.
-    pub(crate) formers: Vec<Former>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +117,29 @@ pub(crate) struct Former {
     proving: Proving,
 }
 
+impl Former {
+    fn is_unproven(&self) -> bool {
+        self.proving.proven < self.given
+    }
+}
+
+/// So many earlier registrations of a socket are remembered.
+const FORMERS: usize = 8;
+
 /// A legacy app may attach its listener some time after `_register`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listening {
     /// Until the client has answered question or answer `serial`, at most until `give_up`.
-    Unanswered { serial: u32, give_up: Moment },
+    Unanswered {
+        serial: u32,
+        give_up: Moment,
+    },
     Until(Moment),
+    /// It has not answered in time: messages follow, and none of them is proven before it has.
+    Unsure {
+        serial: u32,
+        until: Option<Moment>,
+    },
     Over,
 }
 
@@ -146,6 +161,8 @@ pub(crate) struct Session {
     pub(crate) phase: Phase,
     pub(crate) stream: Stream,
     pub(crate) epoch: Epoch,
+    /// Registrations that this socket served before, and what of theirs may still get proven.
+    formers: Vec<Former>,
     /// Broadcasts in (from, upto] were given to this very socket.
     had: (Position, Position),
     /// Its place in the app's list of members.
@@ -179,6 +196,7 @@ impl Session {
             phase: Phase::Anonymous,
             stream: Stream::live_from(cx.processed),
             epoch: Epoch::default(),
+            formers: Vec::new(),
             had: (cx.processed, cx.processed),
             member: u32::MAX,
             blocked: false,
@@ -272,6 +290,7 @@ impl Session {
         let listening = registered.and_then(|registered| match registered.listening {
             Listening::Unanswered { give_up, .. } => Some(give_up),
             Listening::Until(at) => Some(at),
+            Listening::Unsure { until, .. } => until,
             Listening::Over => None,
         });
         let proving = registered.and_then(|registered| registered.proving.due());

@@ -63,7 +63,8 @@ impl<T> Slab<T> {
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         let chunks = self.chunks.iter().enumerate();
-        chunks.flat_map(|(c, chunk)| chunk.iter().enumerate().filter(|(_, value)| value.is_some()).map(move |(i, _)| (c * CHUNK + i) as u32))
+        chunks
+            .flat_map(|(c, chunk)| chunk.iter().enumerate().filter(|(_, value)| value.is_some()).map(move |(i, _)| (c * CHUNK + i) as u32))
     }
 }
 

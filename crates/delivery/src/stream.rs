@@ -148,7 +148,8 @@ impl Stream {
             return Offer::Later;
         }
         let bytes = item.bytes();
-        let full = self.queue.len() >= limits.socket_queue_messages || self.queued_bytes + bytes > limits.socket_queue_bytes || bytes > *budget;
+        let full =
+            self.queue.len() >= limits.socket_queue_messages || self.queued_bytes + bytes > limits.socket_queue_bytes || bytes > *budget;
         if full {
             self.behind = true;
             return Offer::Later;

@@ -110,9 +110,10 @@ struct Question {
 enum Wire {
     Polling(Box<Poller>),
     Socket,
-    /// Closed by us on polling: the next GET gets the `1`.
+    /// Closed by us on polling: the next GETs get what waits, and the `1`.
     Lingering {
         until: Moment,
+        poller: Box<Poller>,
     },
     Closed,
 }
@@ -126,8 +127,10 @@ pub struct Engine {
     /// EIO4: when the next `2` is due. EIO3: when anything was last heard.
     beat: Moment,
     asked: Option<Question>,
-    /// EIO3: the last `3` written, and what lay before it.
-    ponged: Option<(u32, u64)>,
+    /// EIO3: the last `3` written: its serial, what lay before it, and when.
+    ponged: Option<(u32, u64, Moment)>,
+    /// EIO4: `3`s that may come for a `2` of the polling time: while there are any, a `3` proves nothing.
+    doubts: u8,
     /// The last mark written.
     written: u64,
     /// Counts questions and answers.
@@ -148,6 +151,7 @@ impl Engine {
             },
             asked: None,
             ponged: None,
+            doubts: 0,
             written: 0,
             serial: 0,
         };
@@ -255,7 +259,7 @@ impl Engine {
 
     /// Sends a message and its question in one write. True if a question went with it.
     pub fn send_and_ask(&mut self, now: Moment, frame: &Frame, mark: u64, out: Out<'_>) -> bool {
-        if !self.is_on_socket() || self.asked.is_some() {
+        if !self.is_on_socket() || self.asked.is_some() || self.doubts > 0 {
             self.send(Outgoing::Text(frame.clone()), Some(mark), false, out);
             return false;
         }
@@ -275,7 +279,9 @@ impl Engine {
 
     /// Asks for a proof of everything written. False: one is outstanding already, or polling (whose GETs prove by themselves).
     pub fn ask(&mut self, now: Moment, out: Out<'_>) -> bool {
-        if !self.is_on_socket() || self.asked.is_some() {
+        // In doubt only the heartbeat asks, so that a surplus `3` can be told.
+        let in_doubt = self.doubts > 0 && now < self.beat;
+        if !self.is_on_socket() || self.asked.is_some() || in_doubt {
             return false;
         }
         let bytes = self.question(now);
@@ -317,8 +323,7 @@ impl Engine {
                 true
             }
             Wire::Polling(poller) => {
-                if let Some(probe) = poller.probe.take() {
-                    let _ = probe;
+                if poller.probe.take().is_some() {
                     out(Action::Shut { link: Link::Probe, goodbye: Goodbye::Fin });
                 }
                 self.close_polling(now, out)
@@ -328,19 +333,19 @@ impl Engine {
         }
     }
 
+    /// What waits leaves before the `1`.
     fn close_polling(&mut self, now: Moment, out: Out<'_>) -> bool {
-        let Wire::Polling(poller) = &mut self.wire else { return true };
-        if poller.open.is_none() {
-            self.wire = Wire::Lingering { until: now + LINGER };
-            return false;
-        }
-        poller.push(What::Short(CLOSE), None, false);
+        let Wire::Polling(mut poller) = std::mem::replace(&mut self.wire, Wire::Closed) else { return true };
         poller.keeps = false;
+        poller.push(What::Short(CLOSE), None, false);
         if let Some((response, _)) = poller.answer(self.serial) {
             out(Action::Respond { exchange: Exchange::Poll, response });
         }
-        self.wire = Wire::Closed;
-        true
+        if poller.queue.is_empty() {
+            return true;
+        }
+        self.wire = Wire::Lingering { until: now + LINGER, poller };
+        false
     }
 
     pub fn handle_input<'a>(&mut self, now: Moment, settings: &Settings, input: Input<'a>, out: Out<'_>) -> Events<'a> {
@@ -369,8 +374,8 @@ impl Engine {
 
     pub fn handle_timeout(&mut self, now: Moment, settings: &Settings, out: Out<'_>) -> Events<'static> {
         let mut events = Events::new();
-        if let Wire::Lingering { until } = self.wire {
-            if now >= until {
+        if let Wire::Lingering { until, .. } = &self.wire {
+            if now >= *until {
                 self.wire = Wire::Closed;
                 events.push(Event::Closed(Reason::Closed));
             }
@@ -409,7 +414,7 @@ impl Engine {
                 let probed = poller.probe.map(|probe| probe.since + settings.upgrade_timeout);
                 [held, probed].into_iter().flatten().fold(Some(beat), |least, at| least.map(|least| least.min(at)))
             }
-            Wire::Lingering { until } => Some(*until),
+            Wire::Lingering { until, .. } => Some(*until),
             Wire::Closed => None,
         }
     }
@@ -486,7 +491,7 @@ impl Engine {
         let poller = match &mut self.wire {
             Wire::Polling(poller) => poller,
             Wire::Socket => return out(Action::Respond { exchange: Exchange::NewPoll, response: Fault::BadRequest.response() }),
-            Wire::Lingering { .. } => return self.say_goodbye(jsonp, out, events),
+            Wire::Lingering { .. } => return self.say_goodbye(now, jsonp, out, events),
             Wire::Closed => return out(Action::Respond { exchange: Exchange::NewPoll, response: Fault::UnknownSid.response() }),
         };
         match poller.turn(stamp, number) {
@@ -535,21 +540,16 @@ impl Engine {
         events.push(Event::Closed(Reason::Violation));
     }
 
-    fn say_goodbye(&mut self, jsonp: Option<u32>, out: Out<'_>, events: &mut Events<'_>) {
-        let framing = match self.revision {
-            Revision::V4 => polling::Framing::V4,
-            Revision::V3 => polling::Framing::V3Text,
-        };
-        let body = polling::encode(framing, [polling::Unit::Text(CLOSE)]);
-        let response = match (self.revision, jsonp) {
-            (Revision::V3, Some(index)) => {
-                Response::ok(Content::Script, polling::jsonp::wrap(index, &String::from_utf8(body).unwrap_or_default()))
-            }
-            _ => Response::ok(Content::Text, body),
-        };
-        out(Action::Respond { exchange: Exchange::NewPoll, response });
-        self.wire = Wire::Closed;
-        events.push(Event::Closed(Reason::Closed));
+    fn say_goodbye(&mut self, now: Moment, jsonp: Option<u32>, out: Out<'_>, events: &mut Events<'_>) {
+        let Wire::Lingering { poller, .. } = &mut self.wire else { return };
+        poller.hold(now, jsonp);
+        if let Some((response, _)) = poller.answer(self.serial) {
+            out(Action::Respond { exchange: Exchange::NewPoll, response });
+        }
+        if poller.queue.is_empty() {
+            self.wire = Wire::Closed;
+            events.push(Event::Closed(Reason::Closed));
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one request")]
@@ -624,7 +624,7 @@ impl Engine {
                 self.end_polling(NOOP, out);
                 events.push(Event::Closed(Reason::Left));
             }
-            (PacketType::Ping, Revision::V3) => self.pong(out, events),
+            (PacketType::Ping, Revision::V3) => self.pong(now, settings, out, events),
             (PacketType::Pong, Revision::V4) => self.ponged(now, settings, events),
             (PacketType::Noop, _) => {}
             (PacketType::Upgrade, _) if self.is_on_socket() => {}
@@ -634,15 +634,17 @@ impl Engine {
     }
 
     /// EIO3: the client's `2`. What lay before our last `3` has arrived by now.
-    fn pong(&mut self, out: Out<'_>, events: &mut Events<'_>) {
+    fn pong(&mut self, now: Moment, settings: &Settings, out: Out<'_>, events: &mut Events<'_>) {
         match &mut self.wire {
             Wire::Polling(poller) => poller.push(What::Short(PONG), None, false),
             Wire::Socket => {
-                if let Some((serial, mark)) = self.ponged {
+                // A client pings pingInterval after our `3`; one that comes sooner may have crossed it.
+                let followed = |at: &Moment| now >= *at + settings.ping_interval / 2;
+                if let Some((serial, mark, _)) = self.ponged.filter(|(_, _, at)| followed(at)) {
                     events.push(Event::Answered { serial, mark, by: By::Slow });
                 }
                 self.serial += 1;
-                self.ponged = Some((self.serial, self.written));
+                self.ponged = Some((self.serial, self.written, now));
                 out(Action::Write { link: Link::Socket, bytes: Bytes::from_static(PONG_FRAME) });
             }
             Wire::Lingering { .. } | Wire::Closed => {}
@@ -651,9 +653,13 @@ impl Engine {
 
     /// EIO4: the client's `3`. A surplus one is dropped.
     fn ponged(&mut self, now: Moment, settings: &Settings, events: &mut Events<'_>) {
-        let Some(asked) = self.asked.take() else { return };
+        let Some(asked) = self.asked.take() else {
+            self.doubts = self.doubts.saturating_sub(1);
+            return;
+        };
         self.beat = now + settings.ping_interval;
-        let by = if self.is_on_socket() && asked.serial > 0 { By::Engine } else { By::Nothing };
+        let sure = self.is_on_socket() && asked.serial > 0 && self.doubts == 0;
+        let by = if sure { By::Engine } else { By::Nothing };
         events.push(Event::Answered { serial: asked.serial, mark: asked.mark, by });
     }
 
@@ -703,6 +709,12 @@ impl Engine {
             let by = if poller.keeps && proven { By::Poll } else { By::Nothing };
             events.push(Event::Answered { serial: kept.serial, mark: kept.mark, by });
         }
+        if poller.kept_has_ping() && !proven {
+            // Nobody knows whether that `2` arrived: its `3` may come, or not.
+            self.doubts = 1;
+            self.asked = None;
+            self.beat = now;
+        }
         let left = poller.leftovers(proven);
         self.wire = Wire::Socket;
         if self.revision == Revision::V3 {
@@ -729,6 +741,8 @@ impl Engine {
             return;
         }
         let packet = match message {
+            // Base64 on a WebSocket is EIO3's.
+            Message::Text(text) if text.starts_with('b') && self.revision == Revision::V4 => Err(crate::NoPacket),
             Message::Text(text) => Packet::parse(text),
             Message::Binary(bytes) => Packet::parse_binary(self.revision, bytes),
             Message::Ping(data) => return out(Action::Write { link: Link::Socket, bytes: websocket::frame(Opcode::Pong, data) }),
@@ -775,9 +789,9 @@ fn decode<'a>(revision: Revision, form: Form, jsonp: bool, body: &'a [u8], diale
     match (revision, form, jsonp) {
         (Revision::V4, Form::Octets, _) => None,
         (Revision::V4, Form::Text, _) => polling::decode_v4(body).ok(),
-        (Revision::V3, Form::Octets, false) => polling::decode_v3_binary(body).ok(),
+        (Revision::V3, Form::Octets, _) => polling::decode_v3_binary(body).ok(),
         (Revision::V3, Form::Text, false) => polling::decode_v3_text(body, dialect).ok(),
-        (Revision::V3, _, true) => {
+        (Revision::V3, Form::Text, true) => {
             let payload = polling::jsonp::unwrap(body).ok()?;
             let packets = polling::decode_v3_text(&payload, dialect).ok()?;
             Some(packets.into_iter().map(Packet::into_owned).collect())

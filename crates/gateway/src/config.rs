@@ -19,6 +19,34 @@ pub struct Config {
     pub max_connections: Option<usize>,
     /// How long a peer may leave bytes unacknowledged: pingInterval + pingTimeout.
     pub patience: Duration,
+    pub deadlines: Deadlines,
+}
+
+/// What a connection may take its time for.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// A request's head, from its first byte (or the accept) on.
+    pub head: Duration,
+    /// A POST's body, from its head on.
+    pub body: Duration,
+    /// Between requests; balancers keep theirs for 60 s.
+    pub idle: Duration,
+    /// The rest of an answer or of last words that the peer does not read.
+    pub sending: Duration,
+    /// Our FIN is out: for so long what still comes is read, so that no RST overtakes what we said.
+    pub linger: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(60),
+            idle: Duration::from_secs(75),
+            sending: Duration::from_secs(75),
+            linger: Duration::from_secs(2),
+        }
+    }
 }
 
 impl Default for Config {
@@ -31,6 +59,7 @@ impl Default for Config {
             trusted_proxies: Proxies::default(),
             max_connections: None,
             patience: Duration::from_secs(45),
+            deadlines: Deadlines::default(),
         }
     }
 }

@@ -66,15 +66,19 @@ pub trait Door: Send + 'static {
     fn has_more(&self) -> bool {
         false
     }
-    /// The worker goes to sleep after this: hand over what was batched.
-    fn rest(&mut self, now: Moment) {
+    /// The worker goes to sleep after this: hand over what was batched. Some: not for longer than until then.
+    fn rest(&mut self, now: Moment) -> Option<Moment> {
         let _ = now;
+        None
     }
     fn depart(&mut self, slot: Slot, to: u16) -> Self::Traveller;
     /// Takes a session in, at `vacancy()`'s slot.
     fn arrive(&mut self, now: Moment, traveller: Self::Traveller) -> Slot;
     /// Sessions in the house.
     fn len(&self) -> usize;
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
     /// The process stops: say a last word to each session. The worker ends when `len` is 0 or its patience is.
     fn drain(&mut self, now: Moment);
 }

@@ -2,6 +2,23 @@
 //!
 //! It moves bytes and time and decides nothing: no cursor, no proof, no event name, no SQL.
 
-mod door;
+pub mod clock;
+pub mod devices;
+pub mod http;
 
+mod config;
+mod door;
+mod gateway;
+mod inbox;
+mod listener;
+mod metrics;
+mod slab;
+mod table;
+mod wheel;
+mod worker;
+
+pub use config::{Config, Deadlines};
 pub use door::{Client, Door, Found, Output, Slot};
+pub use gateway::{Gateway, StartError, WorkerDied};
+pub use inbox::{FEED_MAX, Mailbox, Refused, Sender, inbox};
+pub use metrics::{Gauge, Numbers};

@@ -4,17 +4,17 @@ const CHUNK: usize = 1024;
 
 /// Every index has a value, the default one until it is set.
 #[derive(Debug)]
-pub struct Table<T> {
+pub(crate) struct Table<T> {
     chunks: Vec<Option<Box<[T; CHUNK]>>>,
     empty: T,
 }
 
 impl<T: Copy> Table<T> {
-    pub fn new(empty: T) -> Self {
+    pub(crate) fn new(empty: T) -> Self {
         Self { chunks: Vec::new(), empty }
     }
 
-    pub fn get(&self, index: u32) -> T {
+    pub(crate) fn get(&self, index: u32) -> T {
         let (chunk, place) = split(index);
         match self.chunks.get(chunk) {
             Some(Some(chunk)) => chunk.get(place).copied().unwrap_or(self.empty),
@@ -22,7 +22,7 @@ impl<T: Copy> Table<T> {
         }
     }
 
-    pub fn at(&mut self, index: u32) -> &mut T {
+    pub(crate) fn at(&mut self, index: u32) -> &mut T {
         let (chunk, place) = split(index);
         if self.chunks.len() <= chunk {
             self.chunks.resize_with(chunk + 1, || None);

@@ -25,7 +25,7 @@ struct Entry {
 }
 
 #[derive(Debug)]
-pub struct Wheel {
+pub(crate) struct Wheel {
     entries: Table<Entry>,
     heads: Box<[u32]>,
     occupied: Box<[u64]>,
@@ -34,7 +34,7 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    pub fn new(now: Moment) -> Self {
+    pub(crate) fn new(now: Moment) -> Self {
         Self {
             entries: Table::new(Entry { next: NIL, prev: NIL, due: Moment(0) }),
             heads: vec![NIL; SLOTS + 1].into(),
@@ -44,21 +44,21 @@ impl Wheel {
     }
 
     /// One deadline a key: an earlier wish is replaced.
-    pub fn set(&mut self, key: u32, due: Moment) {
+    pub(crate) fn set(&mut self, key: u32, due: Moment) {
         self.clear(key);
         self.entries.at(key).due = due;
         self.file(key, due);
     }
 
     /// Keeps the deadline that is filed if it is sooner.
-    pub fn set_sooner(&mut self, key: u32, due: Moment) {
+    pub(crate) fn set_sooner(&mut self, key: u32, due: Moment) {
         let entry = self.entries.get(key);
         if entry.prev == NIL || due < entry.due {
             self.set(key, due);
         }
     }
 
-    pub fn clear(&mut self, key: u32) {
+    pub(crate) fn clear(&mut self, key: u32) {
         let entry = self.entries.get(key);
         if entry.prev == NIL {
             return;
@@ -75,7 +75,7 @@ impl Wheel {
     }
 
     /// A key that is due, which is then no longer filed.
-    pub fn pop(&mut self, now: Moment) -> Option<u32> {
+    pub(crate) fn pop(&mut self, now: Moment) -> Option<u32> {
         loop {
             while let Some(key) = self.pop_ready() {
                 let due = self.entries.get(key).due;
@@ -89,7 +89,7 @@ impl Wheel {
     }
 
     /// When `pop` may have something.
-    pub fn next(&self) -> Option<Moment> {
+    pub(crate) fn next(&self) -> Option<Moment> {
         if self.heads[READY as usize] != NIL {
             return Some(Moment(0));
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, Event, EventFlags};
-use rustix::time::Timespec;
 use tidings_engineio::{Moment, Sid};
 use tracing::debug;
 
@@ -27,6 +27,7 @@ use conns::{Conns, Key};
 use passage::Luggage;
 
 use crate::clock;
+use crate::config::Deadlines;
 use crate::http::Site;
 use crate::inbox::{Mailbox, Sender};
 use crate::listener::Listener;
@@ -34,16 +35,6 @@ use crate::metrics::{Gauge, Numbers};
 use crate::wheel::Wheel;
 use crate::{Door, Slot};
 
-/// A request's head, from its first byte (or the accept) on.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// A POST's body, from its head on.
-const BODY_WITHIN: Duration = Duration::from_secs(60);
-/// Between requests; balancers keep theirs for 60 s.
-const IDLE: Duration = Duration::from_secs(75);
-/// An answer that the peer does not read.
-const SENDING_WITHIN: Duration = Duration::from_secs(75);
-/// Our FIN is out: for this long what still comes is read, so that no RST overtakes what we said.
-const LINGER: Duration = Duration::from_secs(2);
 /// After the last session of a stopping worker.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// The longest wait for more of the feed after a walk.
@@ -69,6 +60,7 @@ pub(crate) enum Letter<T> {
 /// What all workers of a door share.
 pub(crate) struct Shared<T> {
     pub(crate) site: Site,
+    pub(crate) deadlines: Deadlines,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_max: usize,
@@ -94,7 +86,7 @@ struct Turn {
     /// Sessions to hand over as soon as the current input is dealt with.
     departures: Vec<(Slot, u16)>,
     /// The GET or probe that the current input is about.
-    arriving: Option<u32>,
+    arriving: Option<(Slot, u32)>,
     /// A WebSocket that is being opened: what is written to it leaves in one piece.
     corked: Option<(u32, Vec<u8>)>,
 }
@@ -199,7 +191,7 @@ impl<D: Door> Worker<D> {
         self.deadlines();
         self.read_letters();
         self.read_mail();
-        if self.waits.accept_at.is_some_and(|at| self.turn.now >= at) {
+        if !self.is_stopping() && self.waits.accept_at.is_some_and(|at| self.turn.now >= at) {
             self.waits.accept_at = None;
             // If it still fails, the next accept pauses again.
             let _ = self.listen();
@@ -272,7 +264,7 @@ impl<D: Door> Worker<D> {
     /// How long nothing is due; None: for ever. From here on bells ring.
     fn prepare_sleep(&mut self) -> Option<Timespec> {
         const AT_ONCE: Option<Timespec> = Some(Timespec { tv_sec: 0, tv_nsec: 0 });
-        self.parts.door.rest(self.turn.now);
+        let batched = self.parts.door.rest(self.turn.now);
         self.settle();
         if !self.turn.again.is_empty() || self.parts.door.has_more() {
             return AT_ONCE;
@@ -281,7 +273,7 @@ impl<D: Door> Worker<D> {
             return AT_ONCE;
         }
         let stop = self.waits.stop.map(|stop| stop.empty.map_or(stop.by, |since| stop.by.min(since + FAREWELL)));
-        let dues = [self.conns.timers.next(), self.sessions.next(), self.waits.accept_at, self.waits.gather_until, stop];
+        let dues = [self.conns.timers.next(), self.sessions.next(), self.waits.accept_at, self.waits.gather_until, batched, stop];
         let due = dues.into_iter().flatten().min()?;
         Timespec::try_from(due.since(clock::now())).ok()
     }

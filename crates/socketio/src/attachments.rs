@@ -7,8 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::codec::decode_trusted;
-use crate::{Packet, PacketType, encode};
+use crate::{Malformed, Packet, decode, encode};
 
 #[cfg(test)]
 mod tests;
@@ -75,10 +74,9 @@ impl Pending {
         &self.header
     }
 
-    /// The header as a packet. Its JSON was checked when it came, and is not again.
-    pub fn packet(&self) -> Packet<'_> {
-        // Only a packet that was never decoded, with a namespace that cannot be written, has no reading.
-        decode_trusted(&self.header).unwrap_or(Packet::new(PacketType::Event, "/"))
+    /// The header as a packet. An error only where [`Pending::new`] was given a packet that no text can say.
+    pub fn packet(&self) -> Result<Packet<'_>, Malformed> {
+        decode(&self.header)
     }
 
     pub fn attachments(&self) -> &[Bytes] {

@@ -52,12 +52,6 @@ pub fn decode(text: &str) -> Result<Packet<'_>, Malformed> {
     Ok(packet)
 }
 
-/// As [`decode`], for text that [`encode`] wrote: its JSON was checked before.
-pub(crate) fn decode_trusted(text: &str) -> Option<Packet<'_>> {
-    let (packet, payload) = head(text).ok()?;
-    Some(Packet { data: (!payload.is_empty()).then(|| Json::trusted(payload)), ..packet })
-}
-
 /// The packet without its data, and the text of that.
 fn head(text: &str) -> Result<(Packet<'_>, &str), Malformed> {
     let kind = text.bytes().next().and_then(PacketType::from_digit).ok_or(Malformed::Type)?;

@@ -17,3 +17,6 @@ pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Re
 pub use memory::{Appended, Fault, MemStore};
 pub use open::{CloseError, Config, FatalWatch, OpenError, Owner};
 pub use store::{Counters, Health, Store};
+
+#[cfg(test)]
+mod tests;

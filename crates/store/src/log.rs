@@ -10,13 +10,17 @@ use tidings_model::{Batch, Entry, Fact, MessageId, Millis, Position, Published};
 use crate::ReadError;
 
 pub(crate) mod codec;
+#[cfg(test)]
+pub(crate) mod conformance;
 pub(crate) mod folder;
+#[cfg(test)]
 mod follow;
 pub(crate) mod record;
 pub(crate) mod recent;
 pub(crate) mod segment;
 pub(crate) mod segments;
 
+#[cfg(test)]
 pub(crate) use follow::Follow;
 
 /// The unit of append: the facts of one or more decisions, and never half of one.

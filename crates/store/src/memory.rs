@@ -5,3 +5,5 @@ mod store;
 
 pub(crate) use log::MemLog;
 pub use store::{Appended, Fault, MemStore};
+#[cfg(test)]
+pub(crate) use store::dice_of;

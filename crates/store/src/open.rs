@@ -12,7 +12,7 @@ use crate::log::folder::Folder;
 use crate::log::segments::{Segments, Sizes};
 use crate::log::{AppendError, Log};
 use crate::shell::writing::{Channels, Writing};
-use crate::shell::{Asker, Disk, LANE, Shared, Time, applier, committer, keeper, notifier, readers, spawn};
+use crate::shell::{Asker, Disk, LANE, Shared, Source, Time, applier, committer, keeper, notifier, readers, spawn};
 use crate::store::Inner;
 use crate::views::state::{MergeError, State, StateReader};
 use crate::writer::{Dice, Feed, Setup, Writer};
@@ -235,31 +235,46 @@ impl Store {
         let segments = Arc::new(Segments::open(&folder.log(), draw(), sizes)?);
         let newest = segments.newest()?;
         let disk = OnDisk { epoch: newest.map_or(0, |header| header.epoch), last: newest.map(|header| header.at), log_id: segments.log_id() };
-        let log: Arc<dyn Log> = segments.clone();
-        start(config, folder, log, Some(segments), disk)
+        let log = Logs { log: segments.clone(), segments: Some(segments), disk };
+        start(config, folder, log, Outside { time: Source::system(), dice: Dice::new(fill) })
     }
 }
 
-/// What the log said before the start.
-struct OnDisk {
-    epoch: u32,
-    /// Log time of its last record.
-    last: Option<Millis>,
-    log_id: u64,
+/// What comes from outside of every process: the time and the dice.
+pub(crate) struct Outside {
+    pub time: Source,
+    pub dice: Dice,
 }
 
-fn start(config: Config, folder: Folder, log: Arc<dyn Log>, segments: Option<Arc<Segments>>, disk: OnDisk) -> Result<(Store, Owner), OpenError> {
+/// The log, also as what has files to be looked after.
+pub(crate) struct Logs {
+    pub log: Arc<dyn Log>,
+    pub segments: Option<Arc<Segments>>,
+    pub disk: OnDisk,
+}
+
+/// What the log said before the start.
+pub(crate) struct OnDisk {
+    pub epoch: u32,
+    /// Log time of its last record.
+    pub last: Option<Millis>,
+    pub log_id: u64,
+}
+
+pub(crate) fn start(config: Config, folder: Folder, logs: Logs, outside: Outside) -> Result<(Store, Owner), OpenError> {
+    let Logs { log, segments, disk } = logs;
+    let Outside { time, mut dice } = outside;
     let last = log.bounds()?.last;
     let end = Position::end_of(last);
     let state = follow_log(&folder, &*log, disk.log_id, last)?;
-    let time = Time::start(disk.last, config.accept_clock)?;
+    let time = Time::start(time, disk.last, config.accept_clock)?;
     let now = time.now();
     let setup = Setup {
         limits: config.limits.clone(),
         workers: config.workers,
-        dice: Dice::new(fill),
+        writer: u64::from_le_bytes(dice.draw()) >> 1,
+        dice,
         epoch: disk.epoch + 1,
-        writer: draw(),
         last,
         seen: disk.last.unwrap_or(now),
         numbers: state.numbers().clone(),

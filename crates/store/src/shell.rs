@@ -28,7 +28,7 @@ mod time;
 pub(crate) mod writing;
 
 pub(crate) use progress::Progress;
-pub(crate) use time::Time;
+pub(crate) use time::{Source, Time};
 
 /// What waits for the writer in one lane.
 pub(crate) const LANE: usize = 4096;
@@ -79,6 +79,7 @@ pub(crate) struct Counts {
     pub failed_appends: AtomicU64,
     pub pages: AtomicU64,
     pub sockets: AtomicU64,
+    pub undurable: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64, by: usize) {

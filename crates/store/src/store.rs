@@ -39,6 +39,8 @@ pub struct Counters {
     pub pages: u64,
     /// Registered sockets now.
     pub sockets: u64,
+    /// Facts that are decided and not yet durable, now.
+    pub undurable: u64,
 }
 
 /// A handle; cloning is cheap.
@@ -170,6 +172,7 @@ impl Store {
             refused: counts.refused.load(Ordering::Relaxed),
             pages: counts.pages.load(Ordering::Relaxed),
             sockets: counts.sockets.load(Ordering::Relaxed),
+            undurable: counts.undurable.load(Ordering::Acquire),
         }
     }
 }

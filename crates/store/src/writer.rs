@@ -253,6 +253,11 @@ impl<B: Beneath, T> Writer<B, T> {
         !self.batching.is_idle()
     }
 
+    /// Facts that are decided and not yet durable.
+    pub(crate) fn undurable(&self) -> u64 {
+        self.batching.undurable()
+    }
+
     pub(crate) fn gate(&self) -> Gate {
         self.gate
     }

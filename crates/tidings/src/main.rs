@@ -1,3 +1,14 @@
-//! The binary: configuration, command line, composition.
+//! The `tidings` binary: one server, and the commands that talk to it.
+//!
+//! It builds each room from its Config, runs them and drains them in reverse; it decides nothing that a room decides.
 
-fn main() {}
+use std::process::ExitCode;
+
+mod app;
+mod cli;
+mod config;
+mod telemetry;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os()).into()
+}

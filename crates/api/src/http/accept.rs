@@ -18,3 +18,6 @@ fn refuses(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else { return false };
     name.trim().eq_ignore_ascii_case("q") && value.trim().parse::<f32>().is_ok_and(|q| q <= 0.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,11 @@ impl Roster {
         while self.walk.is_none() && self.step_backlog(now) {}
     }
 
+    /// Deals with everything that waits, without a pause for other work.
+    pub fn finish(&mut self, now: Moment) {
+        while self.step_walk(now) || self.step_backlog(now) {}
+    }
+
     /// No fact up to here concerns this worker.
     pub fn advance(&mut self, upto: Position) {
         if self.backlog.is_empty() && self.walk.is_none() {
@@ -119,7 +124,9 @@ impl Roster {
         // One encoding serves all sockets of a registration.
         let mut shared: Option<(tidings_model::RegNo, Item)> = None;
         for slot in slots {
-            let Some(reg) = self.sessions.get(slot).and_then(|session| session.registered()).map(|registered| registered.reg) else { continue };
+            let Some(reg) = self.sessions.get(slot).and_then(|session| session.registered()).map(|registered| registered.reg) else {
+                continue;
+            };
             let item = match shared.take() {
                 Some((of, item)) if of == reg => item,
                 _ => match self.sessions.get(slot) {

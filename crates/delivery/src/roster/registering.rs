@@ -25,7 +25,8 @@ impl Roster {
         let ticket = session.ticket(slot);
         let Phase::Registering(registering) = &mut session.phase else { return };
         registering.asked = true;
-        let request = Register { app: AppNo::DEFAULT, uid: uid.clone(), device_id, print: session.peer.print, addr: session.peer.addr, socket };
+        let request =
+            Register { app: AppNo::DEFAULT, uid: uid.clone(), device_id, print: session.peer.print, addr: session.peer.addr, socket };
         self.asking.insert(ticket, uid);
         self.out.push_back(Output::Ask(ticket, Request::Register(request)));
     }
@@ -42,7 +43,7 @@ impl Roster {
                 match answer {
                     Answer::Attached(attached) => {
                         // No older fact about this registration may hit the new session.
-                        while self.step_walk(now) || self.step_backlog(now) {}
+                        self.finish(now);
                         self.attached(now, slot, present, attached);
                     }
                     Answer::Refused(refusal) if present => self.refused(now, slot, &refusal),

@@ -98,7 +98,11 @@ impl Session {
         let Some(hello) = &self.hello else { return };
         match (hello.obstacle(), hello.uid.clone()) {
             (Some(refusal), _) | (None, Some(Err(refusal))) => self.refuse_register(cx, &refusal, None),
-            (None, Some(Ok(uid))) => self.register(cx, uid, true, None),
+            (None, Some(Ok(uid))) => {
+                // Order is promised from the registration on: nothing is given before its mail.
+                self.stream = Stream::shut_from(cx.processed);
+                self.register(cx, uid, true, None);
+            }
             (None, None) => {}
         }
     }
@@ -184,7 +188,9 @@ impl Session {
     /// runs begins anew, none starts where it is over.
     fn answer_again(&mut self, cx: &mut Context<'_>, ack: Option<u64>) {
         let Some(token) = self.registered().map(|registered| registered.token.clone()) else { return };
-        let listens = self.registered().is_some_and(|registered| registered.listening == Listening::Over);
+        let listens = self
+            .registered()
+            .is_some_and(|registered| matches!(registered.listening, Listening::Over | Listening::Unsure { until: None, .. }));
         self.say_registered(cx, &token, ack);
         if !listens {
             self.await_listener(cx);

@@ -67,20 +67,18 @@ impl Session {
     /// A proof that comes after a detach still counts, for whom the socket served then.
     fn count_formers(&mut self, cx: &mut Context<'_>, epoch: Epoch, at: Position, proof: Proof) {
         let time = cx.time;
-        let Some(registered) = self.registered_mut() else { return };
         let mut proofs = Vec::new();
-        registered.formers.retain_mut(|former| {
+        for former in &mut self.formers {
             let upto = match former.epoch.cmp(&epoch) {
                 std::cmp::Ordering::Less => former.given,
                 std::cmp::Ordering::Equal => at.min(former.given),
-                std::cmp::Ordering::Greater => return true,
+                std::cmp::Ordering::Greater => continue,
             };
             if former.proving.count(upto, proof, time) {
                 let (upto, direct) = former.proving.take(former.dev);
                 proofs.push(FormerProof { dev: former.dev, upto, direct });
             }
-            former.proving.proven < former.given
-        });
+        }
         for proof in proofs {
             cx.effect(Effect::FormerProven(proof));
         }
@@ -100,7 +98,7 @@ impl Session {
         let written = Epoch::of(self.engine.written());
         let unproven = |registered: &Registered| {
             let current = written.0 == self.epoch && written.1 > registered.proving.proven;
-            current || registered.proving.is_holding() || !registered.formers.is_empty()
+            current || registered.proving.is_holding() || self.formers.iter().any(Former::is_unproven)
         };
         self.registered().is_some_and(unproven)
     }
@@ -108,7 +106,7 @@ impl Session {
     /// If something unproven remains when an answer comes, the next question leaves at once.
     pub(super) fn ask_if_unproven(&mut self, cx: &mut Context<'_>) {
         let Some(registered) = self.registered() else { return };
-        let awaits_listener = matches!(registered.listening, Listening::Unanswered { .. });
+        let awaits_listener = matches!(registered.listening, Listening::Unanswered { .. } | Listening::Unsure { .. });
         let written = Epoch::of(self.engine.written());
         let waits = self.engine.written() <= registered.proving.held_mark();
         let unproven = registered.dev.is_some() && written.0 == self.epoch && written.1 > registered.proving.proven && !waits;
@@ -162,32 +160,58 @@ impl Session {
         self.ask(cx);
     }
 
+    /// The client has answered question or answer `answered`.
     fn heard(&mut self, cx: &mut Context<'_>, answered: u32) {
         let until = cx.now + cx.config.listen_delay;
         let Some(registered) = self.registered_mut() else { return };
-        if let Listening::Unanswered { serial, .. } = registered.listening
-            && answered >= serial
-        {
-            registered.listening = Listening::Until(until);
+        match registered.listening {
+            Listening::Unanswered { serial, .. } | Listening::Unsure { serial, until: Some(_) } if answered >= serial => {
+                registered.listening = Listening::Until(until);
+            }
+            // What followed `_register` unanswered may have met no listener: it is given again, rather than lost.
+            Listening::Unsure { serial, until: None } if answered >= serial => {
+                registered.listening = Listening::Until(until);
+                let proven = registered.proving.proven;
+                self.restart(cx, proven);
+            }
+            Listening::Unanswered { .. } | Listening::Unsure { .. } | Listening::Until(_) | Listening::Over => {}
         }
     }
 
+    fn restart(&mut self, cx: &mut Context<'_>, proven: Position) {
+        let Some(epoch) = self.epoch.next() else { return self.violate(cx) };
+        self.epoch = epoch;
+        self.stream.clear(cx.budget);
+        self.stream = Stream::shut_from(proven);
+        self.tenant = cx.dice.roll() as u32;
+        cx.effect(Effect::Restarted);
+    }
+
     pub(super) fn time_listening(&mut self, cx: &mut Context<'_>) {
-        let until = cx.now + cx.config.listen_delay;
+        let (now, until) = (cx.now, cx.now + cx.config.listen_delay);
+        // Where `_register` itself still waits (for a GET, for the kernel) nothing may follow it.
+        let waits = self.engine.is_polling() || self.blocked;
         let Some(registered) = self.registered_mut() else { return };
-        match registered.listening {
-            Listening::Unanswered { give_up, .. } if cx.now >= give_up => registered.listening = Listening::Until(until),
-            Listening::Until(at) if cx.now >= at => {
-                registered.listening = Listening::Over;
-                let extra = registered.dev.is_none();
-                self.start_giving(cx, extra);
+        match &mut registered.listening {
+            Listening::Unanswered { give_up, .. } if now >= *give_up && waits => *give_up = now + ANSWER_WITHIN,
+            Listening::Unanswered { give_up, serial } if now >= *give_up => {
+                registered.listening = Listening::Unsure { serial: *serial, until: Some(until) };
             }
-            Listening::Unanswered { .. } | Listening::Until(_) | Listening::Over => {}
+            Listening::Unsure { until: pending @ Some(_), .. } if pending.is_some_and(|at| now >= at) => {
+                *pending = None;
+                self.start_giving(cx);
+            }
+            Listening::Until(at) if now >= *at => {
+                registered.listening = Listening::Over;
+                self.start_giving(cx);
+            }
+            Listening::Unanswered { .. } | Listening::Unsure { .. } | Listening::Until(_) | Listening::Over => {}
         }
     }
 
     /// The app listens: first what was missed, in order, then live. An extra has no mailbox.
-    fn start_giving(&mut self, cx: &mut Context<'_>, extra: bool) {
+    fn start_giving(&mut self, cx: &mut Context<'_>) {
+        let extra = self.registered().is_some_and(|registered| registered.dev.is_none());
         if self.stream.flow != Flow::Shut {
             return;
         }

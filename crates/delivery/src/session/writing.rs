@@ -1,10 +1,10 @@
 //! What the client gets: control packets, live messages, what waited, windows of a replay.
 
 use super::*;
+use crate::config::{DirectEvent, Planted};
 use crate::context::Run;
 use crate::output::Output;
 use crate::stream::{Item, Offer};
-use crate::config::{DirectEvent, Planted};
 use tidings_model::{Published, Targets};
 
 impl Session {
@@ -183,16 +183,12 @@ impl Session {
         let Some(epoch) = self.epoch.next() else { return self.violate(cx) };
         self.widen_had();
         let mut proving = Proving::starting_at(attached.cursor);
-        let mut formers = Vec::new();
         if let Some(mut previous) = previous {
             proving.inherit(&mut previous.proving);
-            formers = std::mem::take(&mut previous.formers);
-            if let Some(dev) = previous.dev {
-                formers.push(Former { epoch: self.epoch, dev, given: self.stream.given, proving: previous.proving });
-            }
+            self.remember(*previous);
         }
         // What this very socket was given for this device in an earlier life of the socket is not sent again.
-        let had = formers.iter().filter(|former| Some(former.dev) == attached.dev).map(|former| former.given).max();
+        let had = self.formers.iter().filter(|former| Some(former.dev) == attached.dev).map(|former| former.given).max();
         let start = attached.cursor.max(had.unwrap_or_default());
         if start > self.had.1 {
             self.had = (start, start);
@@ -218,7 +214,6 @@ impl Session {
             outstanding: Outstanding::None,
             listening,
             adopting: Adopting::No,
-            formers,
         };
         self.phase = Phase::Registered(Box::new(registered));
         if !silent {
@@ -227,6 +222,18 @@ impl Session {
         }
         self.deal_held(cx, held);
         self.settle(cx);
+    }
+
+    /// The socket has left a registration: a proof of what it was given then still counts.
+    fn remember(&mut self, registered: Registered) {
+        // What may have met no listener stays unproven.
+        let sure = !matches!(registered.listening, Listening::Unsure { .. });
+        let Some(dev) = registered.dev.filter(|_| sure) else { return };
+        self.formers.retain(|former| former.dev != dev || former.is_unproven());
+        self.formers.push(Former { epoch: self.epoch, dev, given: self.stream.given, proving: registered.proving });
+        if self.formers.len() > FORMERS {
+            self.formers.remove(0);
+        }
     }
 
     /// Broadcasts that the stream until now has given belong to what this socket had.
@@ -247,8 +254,11 @@ impl Session {
     pub(crate) fn refused(&mut self, cx: &mut Context<'_>, refusal: &Refusal) {
         let Phase::Registering(registering) = std::mem::replace(&mut self.phase, Phase::Anonymous) else { return };
         let Registering { ack, previous, held, .. } = *registering;
-        if let Some(previous) = previous {
-            self.phase = Phase::Registered(previous);
+        match previous {
+            Some(previous) => self.phase = Phase::Registered(previous),
+            // The handshake's registration failed: it hears what everybody hears, from its connect on.
+            None if self.stream.flow == Flow::Shut => self.stream.replay(cx.processed, cx.budget),
+            None => {}
         }
         self.refuse_register(cx, refusal, ack);
         self.deal_held(cx, held);
@@ -263,14 +273,23 @@ impl Session {
     /// The roster took the registration away (`41`, or it moved): what the socket is now is nobody.
     pub(crate) fn detach(&mut self, cx: &mut Context<'_>) {
         self.widen_had();
-        self.stream.clear(cx.budget);
-        self.stream = Stream::live_from(self.stream.given.max(self.had.1));
-        self.tenant = cx.dice.roll() as u32;
-        match &mut self.phase {
-            Phase::Registered(_) => self.phase = Phase::Anonymous,
-            Phase::Registering(registering) => registering.previous = None,
-            Phase::Anonymous => {}
+        let previous = match &mut self.phase {
+            Phase::Registered(_) => match std::mem::replace(&mut self.phase, Phase::Anonymous) {
+                Phase::Registered(registered) => Some(registered),
+                Phase::Registering(_) | Phase::Anonymous => None,
+            },
+            Phase::Registering(registering) => registering.previous.take(),
+            Phase::Anonymous => None,
+        };
+        let listens = previous.as_ref().is_none_or(|previous| previous.listening == Listening::Over);
+        if let Some(previous) = previous {
+            self.remember(*previous);
         }
+        self.stream.clear(cx.budget);
+        let from = self.stream.given.max(self.had.1);
+        // Nothing follows a `_register` before the app listens, also if it registers again meanwhile.
+        self.stream = if listens { Stream::live_from(from) } else { Stream::shut_from(from) };
+        self.tenant = cx.dice.roll() as u32;
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::ledger::{Ledger, Turn};
-use super::outgoing::{NOOP, Outgoing};
+use super::outgoing::{NOOP, Outgoing, PING};
 use crate::polling::{self, Dialect, Framing, Unit};
 use crate::{Content, Moment, Opening, Response, Revision};
 
@@ -225,11 +225,16 @@ impl Poller {
         Some(response)
     }
 
+    pub(crate) fn kept_has_ping(&self) -> bool {
+        let pings = |kept: &Kept| kept.packets.iter().any(|queued| matches!(queued.what, What::Short(PING)));
+        self.kept.as_ref().is_some_and(pings)
+    }
+
     /// What the WebSocket takes over: what was never proven, and what still waits.
     pub(crate) fn leftovers(&mut self, proven: bool) -> Vec<Queued> {
         let mut left = Vec::new();
         if let Some(kept) = self.kept.take().filter(|_| !proven) {
-            left.extend(kept.packets.into_iter().filter(|queued| !matches!(queued.what, What::Short(NOOP))));
+            left.extend(kept.packets.into_iter().filter(|queued| !matches!(queued.what, What::Short(NOOP | PING))));
         }
         left.extend(self.queue.drain(..));
         left

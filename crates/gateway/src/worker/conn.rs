@@ -14,14 +14,17 @@ use crate::http::{Body, Reply};
 /// What a peer that does not read may leave in our memory; then it is closed.
 pub(super) const REST_MAX: usize = 1024 * 1024;
 
+/// Bytes that were read. One word in each of a hundred thousand connections, most of which keep nothing.
+pub(super) type Kept = Box<Vec<u8>>;
+
 #[derive(Debug)]
-pub(super) struct Conn {
+pub(crate) struct Conn {
     pub(super) fd: OwnedFd,
     /// Tells a late event of an earlier connection at this place from one of this.
     pub(super) generation: u32,
     pub(super) state: State,
     /// Bytes that were read and are not dealt with: a partial frame or head, requests behind one that waits.
-    pub(super) kept: Option<Box<Vec<u8>>>,
+    pub(super) kept: Option<Kept>,
     pub(super) rest: Option<Box<Rest>>,
     /// The kernel may have bytes that nobody asked for.
     pub(super) unread: bool,

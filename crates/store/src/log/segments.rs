@@ -409,3 +409,6 @@ fn seal_file(path: &Path) -> Result<(), AppendError> {
     let _ = read_only.inspect_err(|error| tracing::warn!(%error, "a sealed segment could not be made read-only"));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

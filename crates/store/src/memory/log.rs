@@ -40,6 +40,11 @@ impl MemLog {
         self.lock().faults.push_back(fault);
     }
 
+    #[cfg(test)]
+    pub(crate) fn forget_faults(&self) {
+        self.lock().faults.clear();
+    }
+
     /// Appends wait from now on, until `release`.
     #[cfg(test)]
     pub(crate) fn hold(&self) {
@@ -153,3 +158,6 @@ impl Log for MemLog {
         Ok(found.and_then(|entry| recent::published(&entry.fact).map(|message| (entry.at, message))))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,12 @@ pub struct MemStore {
     now: Millis,
 }
 
+/// The dice of the `starts`-th process of a history.
+pub(crate) fn dice_of(seed: u64, starts: u64) -> Dice {
+    // Not SplitMix's own step, or one history's dice would be another's, a little later.
+    Dice::seeded(seed.rotate_left(32) ^ starts.wrapping_mul(0xd134_2543_de82_ef95))
+}
+
 /// Nothing in memory can fail to be read.
 const READABLE: &str = "memory can be read";
 
@@ -107,12 +113,12 @@ impl MemStore {
 
     fn start(&mut self, maps: Maps) {
         self.starts += 1;
-        let mut dice = Dice::seeded(self.seed ^ self.starts.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut dice = dice_of(self.seed, self.starts);
         let (epoch, seen) = self.log.newest().unwrap_or_default();
         let setup = Setup {
             limits: self.limits.clone(),
             workers: self.workers,
-            writer: u64::from_le_bytes(dice.draw()),
+            writer: u64::from_le_bytes(dice.draw()) >> 1,
             dice,
             epoch: epoch + 1,
             last: self.log.bounds().expect(READABLE).last,
@@ -218,6 +224,17 @@ impl MemStore {
     /// Whether it refuses what needs a fact.
     pub fn is_read_only(&self) -> bool {
         self.writer.as_ref().is_some_and(|writer| writer.gate() != crate::writer::Gate::Open)
+    }
+
+    /// Everything at or below it is durable and notified.
+    pub fn durable(&self) -> Position {
+        self.notified
+    }
+
+    /// The next append that has something to store meets this.
+    #[cfg(test)]
+    pub(crate) fn fail_next(&self, fault: Fault) {
+        self.log.fail_next(fault);
     }
 
     /// Entries in (after, upto].

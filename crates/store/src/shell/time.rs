@@ -11,27 +11,50 @@ use crate::writer::clock::{Clock, Reading};
 
 /// Log time for every thread.
 pub(crate) struct Time {
-    begin: Instant,
+    source: Source,
     clock: Mutex<Clock>,
 }
 
-impl Time {
+/// Where readings come from.
+pub(crate) enum Source {
+    /// The system's clocks, counted from a moment.
+    System(Instant),
+    #[cfg(test)]
+    Manual(std::sync::Arc<std::sync::atomic::AtomicU64>),
+}
+
+impl Source {
     #[expect(clippy::disallowed_methods, reason = "log time is made here and is an argument everywhere else")]
-    pub(crate) fn start(last: Option<Millis>, accept: bool) -> Result<Self, OpenError> {
-        let begin = Instant::now();
-        let clock = Clock::start(last, reading(begin), accept).map_err(|now| OpenError::ClockAhead { last: last.unwrap_or_default(), now })?;
-        Ok(Self { begin, clock: Mutex::new(clock) })
+    pub(crate) fn system() -> Self {
+        Self::System(Instant::now())
     }
 
-    pub(crate) fn now(&self) -> Millis {
-        lock(&self.clock).read(reading(self.begin))
+    #[expect(clippy::disallowed_methods, reason = "log time is made here and is an argument everywhere else")]
+    fn reading(&self) -> Reading {
+        match self {
+            Self::System(begin) => {
+                let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Reading { monotonic: to_ms(begin.elapsed()), wall: to_ms(wall) }
+            }
+            #[cfg(test)]
+            Self::Manual(now) => {
+                let now = now.load(std::sync::atomic::Ordering::SeqCst);
+                Reading { monotonic: now, wall: now }
+            }
+        }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "log time is made here and is an argument everywhere else")]
-fn reading(begin: Instant) -> Reading {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Reading { monotonic: to_ms(begin.elapsed()), wall: to_ms(wall) }
+impl Time {
+    /// `last`: log time of the last fact.
+    pub(crate) fn start(source: Source, last: Option<Millis>, accept: bool) -> Result<Self, OpenError> {
+        let clock = Clock::start(last, source.reading(), accept).map_err(|now| OpenError::ClockAhead { last: last.unwrap_or_default(), now })?;
+        Ok(Self { source, clock: Mutex::new(clock) })
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        lock(&self.clock).read(self.source.reading())
+    }
 }
 
 fn to_ms(duration: std::time::Duration) -> u64 {

@@ -73,8 +73,8 @@ impl Writing {
         if self.has_room() {
             self.read(|writer, now| writer.timers(now))?;
         }
-        self.merged();
         self.hand_over();
+        self.gauge();
         self.send_ready();
         Ok(())
     }
@@ -177,10 +177,13 @@ impl Writing {
         free >= needed
     }
 
-    fn merged(&mut self) {
+    /// Takes note of what the views have seen, and shows how things stand.
+    fn gauge(&mut self) {
         self.writer.merged(self.shared.progress.mark());
-        self.shared.counts.refused.store(self.writer.refused(), Ordering::Relaxed);
-        self.shared.counts.sockets.store(self.writer.sockets(), Ordering::Relaxed);
+        let counts = &self.shared.counts;
+        counts.refused.store(self.writer.refused(), Ordering::Relaxed);
+        counts.sockets.store(self.writer.sockets(), Ordering::Relaxed);
+        counts.undurable.store(self.writer.undurable(), Ordering::Release);
         let health = match self.writer.gate() {
             Gate::Open => Health::Open,
             Gate::ReadOnly { since, .. } => Health::ReadOnly { since },

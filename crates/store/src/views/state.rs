@@ -60,7 +60,6 @@ impl From<ReadError> for MergeError {
 /// The one writing connection.
 pub(crate) struct State {
     conn: Connection,
-    path: PathBuf,
     mark: Position,
     numbers: Numbers,
     swept: sweep::Place,
@@ -98,7 +97,7 @@ impl State {
         }
         let mark = Position::from_raw(meta(&conn, "mark")?.unwrap_or(0));
         let numbers = numbers(&conn)?;
-        Ok(Some(Self { conn, path: path.to_owned(), mark, numbers, swept: sweep::Place::default() }))
+        Ok(Some(Self { conn, mark, numbers, swept: sweep::Place::default() }))
     }
 
     fn create(path: &Path, log_id: u64) -> Result<Self, MergeError> {
@@ -108,7 +107,7 @@ impl State {
             put_meta(&conn, key, value)?;
         }
         conn.execute_batch("COMMIT")?;
-        Ok(Self { conn, path: path.to_owned(), mark: Position::ZERO, numbers: Numbers::default(), swept: sweep::Place::default() })
+        Ok(Self { conn, mark: Position::ZERO, numbers: Numbers::default(), swept: sweep::Place::default() })
     }
 
     pub(crate) fn mark(&self) -> Position {
@@ -168,10 +167,6 @@ impl State {
     pub(crate) fn close(self) -> Result<(), MergeError> {
         self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.conn.close().map_err(|(_, error)| error.into())
-    }
-
-    pub(crate) fn reader(&self) -> Result<StateReader, ReadError> {
-        StateReader::open(&self.path)
     }
 }
 

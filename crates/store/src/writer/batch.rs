@@ -193,6 +193,11 @@ impl<T> Batching<T> {
         self.open.entries.len() >= BATCH_FACTS || self.open.bytes >= BATCH_BYTES
     }
 
+    pub(super) fn undurable(&self) -> u64 {
+        let flying = self.flying.as_ref().map_or(0, |flying| flying.batch.entries.len());
+        (flying + self.open.entries.len()) as u64
+    }
+
     pub(super) fn is_flying(&self) -> bool {
         self.flying.is_some()
     }

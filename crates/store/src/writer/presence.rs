@@ -74,6 +74,8 @@ pub(super) struct Ended {
     told: bool,
     come: bool,
     gone: Option<Away>,
+    /// Sockets that served its devices.
+    served: Vec<(SocketId, Dev)>,
 }
 
 impl Presence {
@@ -281,16 +283,23 @@ impl Presence {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// The registration ended, which is told in another way.
+    /// The registration ended, which is told in another way; its sockets serve no device any more.
     pub(super) fn end(&mut self, reg: RegNo) -> Ended {
         let gone = self.gone.remove(&reg).inspect(|away| {
             self.due.remove(&(away.due, reg));
         });
-        Ended { reg, told: self.told.remove(&reg), come: self.come.remove(&reg), gone }
+        let mut served = Vec::new();
+        if let Some(sockets) = self.regs.get_mut(&reg) {
+            served.extend(sockets.all.iter_mut().filter_map(|attached| Some((attached.socket, attached.dev.take()?))));
+            let app = sockets.app;
+            served.iter().for_each(|_| self.serve_less(app));
+        }
+        Ended { reg, told: self.told.remove(&reg), come: self.come.remove(&reg), gone, served }
     }
 
     pub(super) fn undo_end(&mut self, ended: Ended, now: Millis) {
-        let Ended { reg, told, come, gone } = ended;
+        let Ended { reg, told, come, gone, served } = ended;
+        self.serve_again(reg, &served);
         let online = self.regs.contains_key(&reg);
         if told {
             self.told.insert(reg);
@@ -300,6 +309,17 @@ impl Presence {
         }
         if told && !online {
             self.away(reg, gone.unwrap_or(Away { due: Millis(now.0 + AWAY_MS), seen: now }));
+        }
+    }
+
+    fn serve_again(&mut self, reg: RegNo, served: &[(SocketId, Dev)]) {
+        let Some(sockets) = self.regs.get_mut(&reg) else { return };
+        for (socket, dev) in served {
+            // It may have left in between.
+            if let Some(attached) = sockets.all.iter_mut().find(|attached| attached.socket == *socket) {
+                attached.dev = Some(*dev);
+                *self.devices.entry(sockets.app).or_default() += 1;
+            }
         }
     }
 }

@@ -181,20 +181,17 @@ impl<B: Beneath, T> Writer<B, T> {
         }
     }
 
-    /// The registration with a device id that was unseen longest, where the user has as many as it may have.
+    /// The registration with a device id that was unseen longest (who is online is seen now), where the user has as many as it may have.
     fn oldest_beyond(&mut self, user: &User) -> Result<Option<RegNo>, ReadError> {
         let mut seen = Vec::new();
         for no in &user.regs {
             let Some(reg) = self.layers.reg(*no)?.filter(|reg| reg.device_id.is_some()) else { continue };
-            seen.push((self.last_seen(*no, &reg)?, *no));
+            seen.push((self.presence.is_online(*no), self.last_seen(&reg)?, *no));
         }
-        Ok(if seen.len() < self.limits.devices_per_uid { None } else { seen.into_iter().min().map(|(_, no)| no) })
+        Ok(if seen.len() < self.limits.devices_per_uid { None } else { seen.into_iter().min().map(|(.., no)| no) })
     }
 
-    fn last_seen(&mut self, no: RegNo, reg: &Reg) -> Result<Millis, ReadError> {
-        if self.presence.is_online(no) {
-            return Ok(self.now);
-        }
+    fn last_seen(&mut self, reg: &Reg) -> Result<Millis, ReadError> {
         let mut seen = Millis(0);
         for dev in &reg.devs {
             let stored = self.layers.cursor(*dev)?.map_or(Millis(0), |cursor| cursor.seen);

@@ -1,0 +1,113 @@
+//! The backend's HTTP listener: its own accept loop, so that every connection has an owner, a bound and a timer.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use tidings_model::Limits;
+use tidings_store::Store;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::executor::Executor;
+use crate::http::{self, Face, answer::RequestIds};
+
+mod accepting;
+mod closing;
+mod connection;
+mod refusing;
+mod timed;
+mod turn;
+
+/// What the door is built from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub bind: SocketAddr,
+    pub limits: Limits,
+    /// The lifetime of what comes through `/message`, in seconds.
+    pub legacy_ttl_s: u32,
+}
+
+/// Why the door did not open.
+#[derive(Debug)]
+pub enum StartError {
+    /// Whoever reaches the address could send to everyone, as there are no keys.
+    Keyless { bind: SocketAddr },
+    Bind { bind: SocketAddr, error: io::Error },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keyless { bind } => write!(f, "{bind} can be reached from elsewhere, and there are no keys: anyone could send; bind a loopback address, 127.0.0.1:5001"),
+            Self::Bind { bind, error } => write!(f, "cannot listen on {bind}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Config {
+    /// The rules that need no port: what a configuration is checked by.
+    pub fn check(&self) -> Result<(), StartError> {
+        if self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
+    }
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// The open door. It owns its tasks; dropped, they end at once.
+pub struct Backend {
+    addr: SocketAddr,
+    executor: Executor,
+    closing: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Backend {
+    /// Binds and serves. To be called within a tokio runtime.
+    pub fn start(config: &Config, store: Store) -> Result<Self, StartError> {
+        config.check()?;
+        let bind = config.bind;
+        let listener = listen(bind).map_err(|error| StartError::Bind { bind, error })?;
+        let addr = listener.local_addr().map_err(|error| StartError::Bind { bind, error })?;
+        let executor = Executor::new(store, config.limits.clone());
+        let face = Face { executor: executor.clone(), legacy_ttl_s: config.legacy_ttl_s };
+        let ids = RequestIds::new();
+        let (closing, until) = closing::Closing::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accepting::run(listener, http::router(face, ids.clone()), ids, until));
+        Ok(Self { addr, executor, closing, tasks })
+    }
+
+    /// Where it really listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// From now on publishes and `readyz` are answered `draining`, and waits end. The door stays open.
+    pub fn drain(&self) {
+        self.executor.drain();
+    }
+
+    /// Drains, lets running requests end, then closes every connection. The caller bounds the wait.
+    pub async fn close(mut self) {
+        self.executor.drain();
+        self.executor.idle().await;
+        self.closing.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the accept loop broke");
+            }
+        }
+    }
+}
+
+fn listen(bind: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if bind.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(bind)?;
+    socket.listen(BACKLOG)
+}

@@ -1,0 +1,47 @@
+//! An event as the business server reads it; facts that are absent are null.
+
+use tidings_model::{Event, What, Who};
+
+use super::time::rfc3339;
+use crate::object::Object;
+
+/// One line of NDJSON, with its end.
+pub(crate) fn line(event: &Event) -> String {
+    let mut text = Object::new()
+        .text("id", &event.id.to_string())
+        .text("type", event.what.kind().as_str())
+        .text("app", event.app.as_str())
+        .text("at", &rfc3339(event.at))
+        .raw("data", data(&event.what))
+        .finish();
+    text.push('\n');
+    text
+}
+
+fn data(what: &What) -> String {
+    let mut data = Object::new();
+    match what {
+        What::Registered { who, first } => whom(&mut data, who).raw("platform", "null").raw("app_version", "null").raw("first", first),
+        What::Unregistered { who } | What::Online { who } | What::Offline { who } => whom(&mut data, who),
+        What::Reported { who, message, state, proof, status, inferred } => {
+            data.text_or_null("message_id", message.map(|id| id.to_string()).as_deref());
+            whom(&mut data, who)
+                .text_or_null("state", state.map(|state| state.as_str()))
+                .text_or_null("proof", proof.map(|proof| proof.as_str()))
+                .raw_or_null("status", status.as_ref())
+                .raw("inferred", inferred)
+                .raw("reason", "null")
+                .raw("meta", "null")
+        }
+    };
+    data.finish()
+}
+
+fn whom<'a>(data: &'a mut Object, who: &Who) -> &'a mut Object {
+    data.text_or_null("uid", who.uid.as_ref().map(|uid| uid.as_str()))
+        .text_or_null("token", who.token.as_ref().map(|token| token.as_str()))
+        .text_or_null("device_id", who.device_id.as_ref().map(|id| id.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! A house of sessions for the suites: the engine, and behind it an echo or a small Socket.IO server.
+
+use std::collections::VecDeque;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidings_engineio::{Data, Engine, Event, Events, Frame, Goodbye, Input, Moment, Opening, Outgoing, Response, Revision, Settings, Sid};
+use tidings_gateway::{Client, Door, Found, Output, Slot};
+
+use crate::talk::{Broken, Say, Talk};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suite {
+    EngineIo,
+    SocketIo,
+}
+
+impl Suite {
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::EngineIo => "/engine.io/",
+            Self::SocketIo => "/socket.io/",
+        }
+    }
+}
+
+impl FromStr for Suite {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "engine.io" => Ok(Self::EngineIo),
+            "socket.io" => Ok(Self::SocketIo),
+            _ => Err(format!("unknown suite {text}, there are engine.io and socket.io")),
+        }
+    }
+}
+
+pub(crate) struct Session {
+    sid: Sid,
+    engine: Engine,
+    /// None: an echo.
+    talk: Option<Talk>,
+    connect_by: Moment,
+}
+
+pub(crate) struct Fixture {
+    worker: u16,
+    suite: Suite,
+    settings: Settings,
+    connect_timeout: Duration,
+    sessions: Vec<Option<Session>>,
+    free: Vec<u32>,
+    out: VecDeque<Output>,
+}
+
+impl Fixture {
+    pub(crate) fn new(worker: u16, suite: Suite, settings: Settings, connect_timeout: Duration) -> Self {
+        Self { worker, suite, settings, connect_timeout, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new() }
+    }
+
+    fn session(&self, slot: Slot) -> Option<&Session> {
+        self.sessions.get(slot.0 as usize)?.as_ref()
+    }
+
+    fn move_in(&mut self, session: Session) -> Slot {
+        let slot = self.vacancy();
+        if self.free.pop().is_none() {
+            self.sessions.push(None);
+        }
+        self.sessions[slot.0 as usize] = Some(session);
+        slot
+    }
+
+    fn move_out(&mut self, slot: Slot) -> Option<Session> {
+        let session = self.sessions.get_mut(slot.0 as usize)?.take();
+        if session.is_some() {
+            self.free.push(slot.0);
+        }
+        session
+    }
+
+    /// Drives one session's engine, and what stands behind it.
+    fn drive<'a>(&mut self, now: Moment, slot: Slot, step: impl FnOnce(&mut Engine, &Settings, &mut dyn FnMut(tidings_engineio::Action)) -> Events<'a>) {
+        let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
+        let out = &mut self.out;
+        let mut act = |action| out.push_back(Output::Do(slot, action));
+        let mut over = false;
+        for event in step(&mut session.engine, &self.settings, &mut act) {
+            match event {
+                Event::Message(data) => match hear(session.talk.as_mut(), data) {
+                    Ok(says) => says.into_iter().for_each(|say| send(&mut session.engine, say, &mut act)),
+                    Err(Broken) => over |= session.engine.close(now, Goodbye::Fin, &mut act),
+                },
+                Event::Closed(_) => over = true,
+                Event::Answered { .. } | Event::Unanswered | Event::Upgraded => {}
+            }
+        }
+        if !over && now >= session.connect_by && session.talk.as_ref().is_some_and(|talk| !talk.has_joined()) {
+            over = session.engine.close(now, Goodbye::Fin, &mut act);
+        }
+        session.engine.flush(&mut act);
+        if over {
+            self.move_out(slot);
+            self.out.push_back(Output::Gone(slot));
+        } else {
+            self.file(slot);
+        }
+    }
+
+    fn file(&mut self, slot: Slot) {
+        let Some(session) = self.session(slot) else { return };
+        let connect_by = session.talk.as_ref().filter(|talk| !talk.has_joined() && !session.engine.is_closed()).map(|_| session.connect_by);
+        let due = [session.engine.poll_timeout(&self.settings), connect_by].into_iter().flatten().min();
+        self.out.extend(due.map(|due| Output::Wake(slot, due)));
+    }
+}
+
+fn hear(talk: Option<&mut Talk>, data: Data<'_>) -> Result<Vec<Say>, Broken> {
+    match (talk, data) {
+        (Some(talk), data) => talk.hear(data),
+        (None, Data::Text(text)) => Ok(vec![Say::text(text.into_owned())]),
+        (None, Data::Binary(bytes)) => Ok(vec![Say { text: None, attachments: vec![Bytes::copy_from_slice(&bytes)] }]),
+    }
+}
+
+fn send(engine: &mut Engine, say: Say, act: &mut dyn FnMut(tidings_engineio::Action)) {
+    let mut left = say.attachments.len();
+    if let Some(text) = say.text {
+        let text = if engine.wants_ascii() { tidings_json::ascii(&text).into_owned() } else { text };
+        engine.send(Outgoing::Text(Frame::new(&format!("4{text}"))), None, left > 0, act);
+    }
+    for attachment in say.attachments {
+        left -= 1;
+        engine.send(Outgoing::Binary(attachment), None, left > 0, act);
+    }
+}
+
+impl Door for Fixture {
+    type Mail = ();
+    type Traveller = Session;
+
+    fn vacancy(&self) -> Slot {
+        Slot(self.free.last().copied().unwrap_or(self.sessions.len() as u32))
+    }
+
+    fn open(&mut self, now: Moment, opening: Opening<'_>, _: Client<'_>) -> Result<(), Response> {
+        let slot = self.vacancy();
+        let (sid, revision) = (opening.sid, opening.revision);
+        let out = &mut self.out;
+        let engine = Engine::open(now, &self.settings, &opening, &mut |action| out.push_back(Output::Do(slot, action)));
+        let talk = (self.suite == Suite::SocketIo).then(|| Talk::new(revision, &sid));
+        let session = Session { sid, engine, talk, connect_by: now + self.connect_timeout };
+        self.move_in(session);
+        if self.suite == Suite::SocketIo && revision == Revision::V3 {
+            self.greet(slot);
+        }
+        self.file(slot);
+        Ok(())
+    }
+
+    fn find(&self, sid: &Sid) -> Found {
+        if sid.worker != self.worker {
+            return Found::Elsewhere { worker: sid.worker };
+        }
+        let slot = Slot(sid.slot);
+        if self.session(slot).is_some_and(|session| session.sid == *sid) { Found::Here(slot) } else { Found::Unknown }
+    }
+
+    fn input(&mut self, now: Moment, slot: Slot, input: Input<'_>) {
+        self.drive(now, slot, |engine, settings, act| engine.handle_input(now, settings, input, act));
+    }
+
+    fn timeout(&mut self, now: Moment, slot: Slot) {
+        self.drive(now, slot, |engine, settings, act| engine.handle_timeout(now, settings, act));
+    }
+
+    fn mail(&mut self, _: Moment, (): ()) {}
+
+    fn output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    fn depart(&mut self, slot: Slot, _: u16) -> Session {
+        self.move_out(slot).expect("who departs lives here")
+    }
+
+    fn arrive(&mut self, _: Moment, traveller: Session) -> Slot {
+        self.move_in(traveller)
+    }
+
+    fn len(&self) -> usize {
+        self.sessions.len() - self.free.len()
+    }
+
+    fn drain(&mut self, now: Moment) {
+        for slot in (0..self.sessions.len() as u32).map(Slot) {
+            self.drive(now, slot, |engine, _, act| {
+                let mut events = Events::new();
+                if engine.close(now, Goodbye::Fin, act) {
+                    events.push(Event::Closed(tidings_engineio::Reason::Closed));
+                }
+                events
+            });
+        }
+    }
+}
+
+impl Fixture {
+    /// Protocol 4 has joined `/` by opening.
+    fn greet(&mut self, slot: Slot) {
+        let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
+        let Some(talk) = &mut session.talk else { return };
+        let out = &mut self.out;
+        let mut act = |action| out.push_back(Output::Do(slot, action));
+        for say in talk.greet() {
+            send(&mut session.engine, say, &mut act);
+        }
+        session.engine.flush(&mut act);
+    }
+}

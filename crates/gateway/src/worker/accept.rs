@@ -1,0 +1,84 @@
+//! Connections in: in small batches, so that a storm spreads over the workers; none beyond the limit; no spinning without
+//! file descriptors.
+
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use rustix::event::epoll::{self, EventFlags};
+use rustix::net::{RecvFlags, SendFlags};
+use tracing::debug;
+
+use super::conn::Conn;
+use super::conns::Key;
+use super::{LISTENERS, Worker};
+use crate::Door;
+use crate::http::{Page, Reply};
+use crate::listener::Accepted;
+
+/// Accepts a turn. What is left wakes another worker, or this one again.
+const BATCH: usize = 16;
+/// Until accepting is tried again after starvation.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl<D: Door> Worker<D> {
+    pub(super) fn listen(&self) -> std::io::Result<()> {
+        for (listener, number) in self.parts.shared.listeners.iter().zip(LISTENERS..) {
+            epoll::add(self.conns.epoll(), listener, Key::other(number).data(), EventFlags::IN | EventFlags::EXCLUSIVE)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn deafen(&self) {
+        for listener in &self.parts.shared.listeners {
+            // It may be out already.
+            let _ = epoll::delete(self.conns.epoll(), listener);
+        }
+    }
+
+    pub(super) fn accept(&mut self, listener: u32) {
+        for _ in 0..BATCH {
+            let Some(listener) = self.parts.shared.listeners.get(listener as usize) else { return };
+            match listener.accept() {
+                Accepted::Connection(fd, peer) => self.welcome(fd, peer),
+                Accepted::Nobody => return,
+                Accepted::Stopped => return self.deafen(),
+                Accepted::Starved => {
+                    debug!(worker = self.parts.number, "no file descriptors, accepting pauses");
+                    self.numbers.pauses += 1;
+                    self.deafen();
+                    self.waits.accept_at = Some(self.turn.now + PAUSE);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn welcome(&mut self, fd: OwnedFd, peer: IpAddr) {
+        let shared = &self.parts.shared;
+        self.numbers.accepted += 1;
+        if shared.connections.fetch_add(1, Relaxed) >= shared.connections_max {
+            shared.connections.fetch_sub(1, Relaxed);
+            self.numbers.refused += 1;
+            return self.turn_away(&fd);
+        }
+        match self.conns.insert(Conn::http(fd, peer)) {
+            Some(key) => self.conns.timers.set(key.index, self.turn.now + self.parts.shared.deadlines.head),
+            None => self.forget(),
+        }
+    }
+
+    /// One connection fewer.
+    pub(super) fn forget(&self) {
+        self.parts.shared.connections.fetch_sub(1, Relaxed);
+    }
+
+    /// Reads the request away first: a close with unread bytes is an RST, which may overtake the answer.
+    fn turn_away(&mut self, fd: &OwnedFd) {
+        let _ = rustix::net::recv(fd, self.buffers.read.as_mut_slice(), RecvFlags::empty());
+        self.buffers.page.clear();
+        Page::Status(503).render(&mut self.buffers.page, &Reply::closing(), &self.parts.shared.site.cors);
+        let _ = rustix::net::send(fd, &self.buffers.page, SendFlags::NOSIGNAL);
+    }
+}

@@ -1,0 +1,364 @@
+//! What a store must answer, said as plainly as possible: lists, no layers, no log. Which of several fitting ghosts is taken
+//! is the store's choice (its own tables test that); everything else is held against this.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidings_model::{
+    Accepted, Adopt, Answer, Attached, Code, Dev, Draft, Fact, Idempotency, Limits, MailboxQuery, MessageId, Millis, Page, Position, Proofs, RegNo, Register, Report, Request,
+    SocketId, Strictness, Target, Targets, Token, Uid,
+};
+
+use super::history::{Act, Outcome};
+
+struct Reg {
+    uid: Uid,
+    device_id: Option<tidings_model::DeviceId>,
+    token: Token,
+    is_dead: bool,
+}
+
+struct Device {
+    reg: RegNo,
+    print: tidings_model::Print,
+    addr: std::net::IpAddr,
+    cursor: Position,
+    born: Position,
+    heir_of: Option<Dev>,
+    is_dead: bool,
+}
+
+struct Message {
+    at: Position,
+    id: MessageId,
+    targets: Targets,
+    expires: u64,
+    time: u64,
+    len: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Socket {
+    reg: RegNo,
+    dev: Option<Dev>,
+}
+
+type Facts<'a> = &'a [(Position, Millis, Fact)];
+
+pub(super) struct Reference {
+    limits: Limits,
+    now: u64,
+    regs: Vec<Reg>,
+    devices: Vec<Device>,
+    messages: Vec<Message>,
+    had: BTreeSet<(Dev, Position)>,
+    keys: BTreeMap<[u8; 16], (u64, u64, Accepted)>,
+    sockets: BTreeMap<SocketId, Socket>,
+}
+
+impl Reference {
+    pub(super) fn new(limits: Limits) -> Self {
+        let (regs, devices, messages) = (Vec::new(), Vec::new(), Vec::new());
+        Self { limits, now: 1_700_000_000_000, regs, devices, messages, had: BTreeSet::new(), keys: BTreeMap::new(), sockets: BTreeMap::new() }
+    }
+
+    pub(super) fn check(&mut self, act: &Act, outcome: &Outcome, facts: Facts<'_>, context: &str) {
+        match (act, outcome) {
+            (Act::Advance(ms), _) => self.now += ms,
+            (Act::Crash, _) => self.sockets.clear(),
+            (Act::Ask(Request::Register(ask)), Outcome::Answer(answer)) => self.register(ask, answer, facts, context),
+            (Act::Ask(Request::Adopt(ask)), Outcome::Answer(answer)) => self.adopt(ask, answer, facts, context),
+            (Act::Ask(Request::Leave(ask)), _) => {
+                if self.sockets.get(&ask.socket).is_some_and(|socket| socket.reg == ask.reg) {
+                    self.sockets.remove(&ask.socket);
+                }
+            }
+            (Act::Ask(Request::Publish(draft)), Outcome::Answer(answer)) => self.publish(draft, answer, facts, context),
+            (Act::Ask(Request::Prove(proofs)), _) => self.prove(proofs, facts, context),
+            (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),
+            (Act::Read(query), Outcome::Page(page)) => self.read(query, page, context),
+            _ => panic!("{context}"),
+        }
+    }
+
+    fn device(&self, dev: Dev) -> &Device {
+        &self.devices[dev.0 as usize]
+    }
+
+    fn ghosts(&self, reg: RegNo) -> Vec<Dev> {
+        (0..self.devices.len() as u32).map(Dev).filter(|dev| self.device(*dev).reg == reg && !self.device(*dev).is_dead).collect()
+    }
+
+    fn serving(&self, dev: Dev) -> Option<SocketId> {
+        self.sockets.iter().find(|(_, socket)| socket.dev == Some(dev)).map(|(id, _)| *id)
+    }
+
+    fn living(&self, uid: &Uid) -> Vec<RegNo> {
+        (0..self.regs.len() as u32).map(RegNo).filter(|reg| self.reg(*reg).uid == *uid && !self.reg(*reg).is_dead).collect()
+    }
+
+    fn reg(&self, reg: RegNo) -> &Reg {
+        &self.regs[reg.0 as usize]
+    }
+
+    fn register(&mut self, ask: &Register, answer: &Answer, facts: Facts<'_>, context: &str) {
+        let of_user = self.sockets.values().filter(|socket| self.reg(socket.reg).uid == ask.uid).count();
+        if !self.sockets.contains_key(&ask.socket) && of_user >= self.limits.sockets_per_uid {
+            assert!(matches!(answer, Answer::Refused(refusal) if refusal.code == Code::QuotaExceeded), "{context}");
+            return;
+        }
+        let Answer::Attached(attached) = answer else { panic!("{context}") };
+        let known = self.living(&ask.uid).into_iter().find(|reg| self.reg(*reg).device_id == ask.device_id);
+        match known {
+            None => self.first_time(ask, attached, facts, context),
+            Some(reg) => {
+                assert_eq!((attached.reg, &attached.token), (reg, &self.reg(reg).token), "{context}");
+                self.come_back(ask, attached, facts, context);
+            }
+        }
+        let dev_serving = attached.dev.and_then(|dev| self.serving(dev)).filter(|socket| *socket != ask.socket);
+        assert_eq!(attached.displaced, dev_serving, "{context}");
+        if let Some(dev) = attached.dev {
+            assert_eq!(attached.cursor, self.device(dev).cursor, "{context}");
+        }
+        self.attach(attached);
+    }
+
+    fn attach(&mut self, attached: &Attached) {
+        for socket in self.sockets.values_mut().filter(|socket| attached.dev.is_some() && socket.dev == attached.dev) {
+            socket.dev = None;
+        }
+        self.sockets.insert(attached.socket, Socket { reg: attached.reg, dev: attached.dev });
+    }
+
+    fn first_time(&mut self, ask: &Register, attached: &Attached, facts: Facts<'_>, context: &str) {
+        let of_device: Vec<RegNo> = self.living(&ask.uid).into_iter().filter(|reg| self.reg(*reg).device_id.is_some()).collect();
+        let evicted: Vec<RegNo> = facts.iter().flat_map(|(.., fact)| if let Fact::Unregistered(ended) = fact { ended.regs.clone() } else { Vec::new() }).map(|(reg, _)| reg).collect();
+        let evicts = ask.device_id.is_some() && of_device.len() >= self.limits.devices_per_uid;
+        assert_eq!(evicted.len(), usize::from(evicts), "{context}");
+        for reg in evicted {
+            let is_online = |reg: &RegNo| self.sockets.values().any(|socket| socket.reg == *reg);
+            assert!(of_device.contains(&reg) && (!is_online(&reg) || of_device.iter().all(is_online)), "{context}");
+            self.regs[reg.0 as usize].is_dead = true;
+            self.devices.iter_mut().filter(|device| device.reg == reg).for_each(|device| device.is_dead = true);
+        }
+        assert_eq!((attached.reg, attached.dev), (RegNo(self.regs.len() as u32), Some(Dev(self.devices.len() as u32))), "{context}");
+        assert!(self.regs.iter().all(|reg| reg.token != attached.token), "{context}");
+        let born = facts.iter().find(|(.., fact)| matches!(fact, Fact::Registered(_))).expect(context).0;
+        assert_eq!(attached.cursor, born, "it starts at now: {context}");
+        self.regs.push(Reg { uid: ask.uid.clone(), device_id: ask.device_id.clone(), token: attached.token.clone(), is_dead: false });
+        self.devices.push(Device { reg: attached.reg, print: ask.print, addr: ask.addr, cursor: born, born, heir_of: None, is_dead: false });
+    }
+
+    fn come_back(&mut self, ask: &Register, attached: &Attached, facts: Facts<'_>, context: &str) {
+        let ghosts = self.ghosts(attached.reg);
+        let is_new = attached.dev.is_some_and(|dev| dev.0 as usize == self.devices.len());
+        let appended = facts.iter().any(|(.., fact)| !matches!(fact, Fact::Presence(_)));
+        assert_eq!(appended, is_new, "coming back appends nothing: {context}");
+        let own = self.sockets.get(&ask.socket).filter(|socket| socket.reg == attached.reg).and_then(|socket| socket.dev);
+        if own.is_some() {
+            assert_eq!(attached.dev, own, "{context}");
+            return;
+        }
+        if ask.device_id.is_some() {
+            assert_eq!(attached.dev, ghosts.first().copied(), "{context}");
+            return;
+        }
+        let same: Vec<Dev> = ghosts.iter().copied().filter(|dev| (self.device(*dev).print, self.device(*dev).addr) == (ask.print, ask.addr)).collect();
+        let is_online = |dev: &Dev| self.serving(*dev).is_some();
+        match attached.dev {
+            Some(dev) if !is_new => assert!(same.contains(&dev) && (!is_online(&dev) || same.iter().all(is_online)), "{context}"),
+            Some(_) => {
+                assert!(same.is_empty(), "{context}");
+                let others = self.one_more(attached.reg, &ghosts, facts, context);
+                let lowest = others.iter().map(|dev| self.device(*dev).cursor).min().filter(|_| !others.iter().any(is_online_of(self)));
+                self.born(ask.print, ask.addr, lowest, facts, context);
+            }
+            None => assert!(same.is_empty() && ghosts.len() == Limits::GHOSTS && ghosts.iter().all(is_online), "{context}"),
+        }
+    }
+
+    /// The ghosts beside a new one: where four existed a free one has ended.
+    fn one_more(&mut self, reg: RegNo, ghosts: &[Dev], facts: Facts<'_>, context: &str) -> Vec<Dev> {
+        let ended: Vec<Dev> = facts.iter().flat_map(|(.., fact)| if let Fact::Unregistered(ended) = fact { ended.ghosts.clone() } else { Vec::new() }).collect();
+        assert_eq!(ended.len(), usize::from(ghosts.len() == Limits::GHOSTS), "{context}");
+        for dev in ended {
+            assert!(ghosts.contains(&dev) && self.serving(dev).is_none(), "{context}");
+            self.devices[dev.0 as usize].is_dead = true;
+        }
+        self.ghosts(reg)
+    }
+
+    /// The ghost of the newest fact, with the cursor that it must have; None: its own birth.
+    fn born(&mut self, print: tidings_model::Print, addr: std::net::IpAddr, cursor: Option<Position>, facts: Facts<'_>, context: &str) {
+        let ghost = facts.iter().find_map(|(at, _, fact)| if let Fact::Ghost(ghost) = fact { Some((*at, ghost.clone())) } else { None });
+        let (born, ghost) = ghost.expect(context);
+        assert_eq!(ghost.cursor, cursor.unwrap_or(born), "{context}");
+        self.devices.push(Device { reg: ghost.reg, print, addr, cursor: ghost.cursor, born, heir_of: ghost.heir_of, is_dead: false });
+    }
+
+    fn adopt(&mut self, ask: &Adopt, answer: &Answer, facts: Facts<'_>, context: &str) {
+        if self.reg(ask.reg).is_dead {
+            assert!(matches!(answer, Answer::Refused(refusal) if refusal.code == Code::TokenUnregistered), "{context}");
+            return;
+        }
+        let Answer::Attached(attached) = answer else { panic!("{context}") };
+        let own = self.sockets.get(&ask.socket).filter(|socket| socket.reg == ask.reg).and_then(|socket| socket.dev);
+        let ghosts = self.ghosts(ask.reg);
+        let is_stuck = ghosts.len() == Limits::GHOSTS && ghosts.iter().all(is_online_of(self));
+        if own.is_some() || is_stuck || self.reg(ask.reg).device_id.is_some() {
+            assert_eq!(attached.dev, own, "{context}");
+            return;
+        }
+        assert_eq!(attached.dev, Some(Dev(self.devices.len() as u32)), "{context}");
+        self.one_more(ask.reg, &ghosts, facts, context);
+        self.born(ask.print, ask.addr, Some(ask.cursor), facts, context);
+        self.attach(attached);
+    }
+
+    fn publish(&mut self, draft: &Draft, answer: &Answer, facts: Facts<'_>, context: &str) {
+        if let Some((request, until, first)) = draft.idempotency.and_then(|Idempotency { key, .. }| self.keys.get(&key))
+            && self.now < *until
+        {
+            match answer {
+                Answer::Accepted(again) => assert_eq!(*again, Accepted { replayed: true, ..first.clone() }, "{context}"),
+                Answer::Refused(refusal) => assert_eq!(refusal.code, Code::IdempotencyMismatch, "{context}"),
+                _ => panic!("{context}"),
+            }
+            assert_eq!(matches!(answer, Answer::Accepted(_)), draft.idempotency.is_some_and(|idempotency| idempotency.request == *request), "{context}");
+            return;
+        }
+        let (devs, unknown) = self.targets(&draft.to);
+        if draft.strictness == Strictness::MustBeKnown && !unknown.is_empty() {
+            assert!(matches!(answer, Answer::Refused(refusal) if refusal.code == unknown[0]), "{context}");
+            return;
+        }
+        let Answer::Accepted(accepted) = answer else { panic!("{context}") };
+        let online = devs.iter().filter(|dev| self.serving(**dev).is_some()).count();
+        assert_eq!((accepted.devices as usize, accepted.online as usize), (devs.len(), online), "{context}");
+        assert_eq!(accepted.invalid.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), unknown, "{context}");
+        assert_eq!((accepted.expires.0, accepted.id.time_ms(), accepted.replayed), (self.now + u64::from(draft.ttl_s) * 1000, self.now, false), "{context}");
+        let stored = facts.iter().find_map(|(at, _, fact)| if let Fact::Published(message) = fact { Some((*at, message)) } else { None });
+        assert_eq!(stored.map(|(at, message)| (at, message.id)), Some((accepted.at, accepted.id)), "{context}");
+        let targets = if draft.to == Target::All { Targets::Everyone } else { Targets::Devices(devs) };
+        assert_eq!(stored.map(|(_, message)| &message.targets), Some(&targets), "{context}");
+        if let Some(idempotency) = draft.idempotency {
+            self.keys.insert(idempotency.key, (idempotency.request, self.now + Limits::IDEMPOTENCY_S * 1000, accepted.clone()));
+        }
+        let (at, id, expires) = (accepted.at, accepted.id, accepted.expires.0);
+        self.messages.push(Message { at, id, targets, expires, time: self.now, len: draft.data.as_str().len() });
+    }
+
+    /// The devices that a target means, and why some mean none.
+    fn targets(&self, to: &Target) -> (Vec<Dev>, Vec<Code>) {
+        let (mut regs, mut unknown) = (Vec::new(), Vec::new());
+        let mut uid = |uid: &Uid| {
+            let living = self.living(uid);
+            unknown.extend(living.is_empty().then_some(Code::UnknownTarget));
+            regs.extend(living);
+        };
+        match to {
+            Target::All => regs.extend((0..self.regs.len() as u32).map(RegNo)),
+            Target::Uids(uids) => uids.iter().for_each(&mut uid),
+            Target::TokenOrUid(either) if self.regs.iter().all(|reg| reg.token.as_str() != either) => uid(&Uid::trusted(either)),
+            Target::TokenOrUid(token) => self.token(token, &mut regs, &mut unknown),
+            Target::Tokens(tokens) => tokens.iter().for_each(|token| self.token(token.as_str(), &mut regs, &mut unknown)),
+        }
+        let mut devs: Vec<Dev> = regs.into_iter().flat_map(|reg| self.ghosts(reg)).collect();
+        devs.sort_unstable();
+        devs.dedup();
+        (devs, unknown)
+    }
+
+    fn token(&self, token: &str, regs: &mut Vec<RegNo>, unknown: &mut Vec<Code>) {
+        match self.regs.iter().position(|reg| reg.token.as_str() == token) {
+            Some(reg) if !self.regs[reg].is_dead => regs.push(RegNo(reg as u32)),
+            Some(_) => unknown.push(Code::TokenUnregistered),
+            None => unknown.push(Code::UnknownTarget),
+        }
+    }
+
+    fn prove(&mut self, proofs: &Proofs, facts: Facts<'_>, context: &str) {
+        let mut news = BTreeSet::new();
+        for direct in &proofs.direct {
+            let device = self.device(direct.dev);
+            let is_news = !device.is_dead && direct.message > device.born && direct.message > device.cursor && !self.had.contains(&(direct.dev, direct.message));
+            news.extend(is_news.then_some((direct.dev, direct.message)));
+        }
+        let told: Vec<_> = facts.iter().flat_map(|(.., fact)| if let Fact::Proven(proven) = fact { proven.direct.clone() } else { Vec::new() }).collect();
+        assert_eq!(told.iter().map(|direct| (direct.dev, direct.message)).collect::<BTreeSet<_>>(), news, "{context}");
+        assert_eq!(told.len(), news.len(), "{context}");
+        self.had.extend(news);
+        for (dev, to) in &proofs.cursors {
+            let device = &mut self.devices[dev.0 as usize];
+            if !device.is_dead {
+                device.cursor = device.cursor.max(*to);
+            }
+        }
+    }
+
+    fn report(&mut self, report: &Report, facts: Facts<'_>, context: &str) {
+        let told = facts.iter().find_map(|(.., fact)| if let Fact::Reported(reported) = fact { Some(reported.clone()) } else { None }).expect(context);
+        let named = report.id.and_then(|id| self.messages.iter().find(|message| message.id == id));
+        assert_eq!(told.message, named.map(|message| message.at).or(report.inferred), "{context}");
+        let proves = match (named, report.dev) {
+            (Some(message), Some(dev)) if report.reg.is_some() && message.at <= report.written => {
+                let device = self.device(dev);
+                let is_target = if let Targets::Devices(devs) = &message.targets { devs.contains(&dev) } else { device.born < message.at };
+                (is_target && !device.is_dead && message.at > device.cursor && !self.had.contains(&(dev, message.at))).then_some((dev, message.at))
+            }
+            _ => None,
+        };
+        assert_eq!(told.state.is_some(), proves.is_some(), "{context}");
+        self.had.extend(proves);
+    }
+
+    fn read(&mut self, query: &MailboxQuery, page: &Page, context: &str) {
+        if self.device(query.dev).is_dead {
+            assert!(page.messages.is_empty() && !page.more, "{context}");
+            return;
+        }
+        let mut wanted: Vec<(Position, usize)> = self.wanted(query);
+        if query.first {
+            let mut bytes = 0;
+            let fits = |(_, len): &&(Position, usize)| {
+                bytes += len;
+                bytes <= self.limits.mailbox_bytes
+            };
+            let kept = wanted.iter().rev().take(self.limits.mailbox_messages).take_while(fits).count();
+            let cut: Vec<_> = wanted.drain(..wanted.len() - kept).collect();
+            if let Some((newest, _)) = cut.last() {
+                let device = &mut self.devices[query.dev.0 as usize];
+                device.cursor = device.cursor.max(*newest);
+            }
+        }
+        let mut bytes = 0;
+        let fits = |(index, (_, len)): &(usize, &(Position, usize))| {
+            bytes += len;
+            *index == 0 || (*index < query.messages_max && bytes <= query.bytes_max)
+        };
+        let expected: Vec<Position> = wanted.iter().enumerate().take_while(fits).map(|(_, (at, _))| *at).collect();
+        assert_eq!(page.messages.iter().map(|stored| stored.at).collect::<Vec<_>>(), expected, "{context}");
+        assert_eq!(page.more, expected.len() < wanted.len(), "{context}");
+        assert_eq!(page.upto, if page.more { expected[expected.len() - 1] } else { query.upto }, "{context}");
+    }
+
+    fn wanted(&self, query: &MailboxQuery) -> Vec<(Position, usize)> {
+        let is_inside = |message: &&Message| message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time;
+        let is_for = |message: &&Message| match &message.targets {
+            Targets::Everyone => true,
+            Targets::Devices(devs) => self.whose(query.dev, message.at).is_some_and(|dev| devs.contains(&dev)),
+        };
+        let waits = self.messages.iter().filter(is_inside).filter(is_for).filter(|message| !self.had.contains(&(query.dev, message.at)));
+        waits.map(|message| (message.at, message.len)).collect()
+    }
+
+    /// Whose mailbox a device reads at a position: up to its birth, that of the one that it is the heir of.
+    fn whose(&self, dev: Dev, at: Position) -> Option<Dev> {
+        let device = self.device(dev);
+        if at > device.born { Some(dev) } else { self.whose(device.heir_of?, at) }
+    }
+}
+
+fn is_online_of(reference: &Reference) -> impl Fn(&Dev) -> bool + '_ {
+    |dev| reference.serving(*dev).is_some()
+}

@@ -1,0 +1,54 @@
+//! Where the doors really are: printed for people, written for programs.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+/// What is bound, door by door.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses {
+    pub devices: Option<SocketAddr>,
+    pub backend: SocketAddr,
+}
+
+const FILE: &str = "addresses.json";
+
+impl Addresses {
+    /// Prints a line each and writes DATA/addresses.json, whole or not at all.
+    pub(super) fn publish(&self, data: &Path) -> io::Result<()> {
+        if let Some(devices) = self.devices {
+            eprintln!("devices  http://{}", reachable(devices));
+        }
+        eprintln!("backend  http://{}", reachable(self.backend));
+        let new = data.join("addresses.json.new");
+        fs::write(&new, self.json())?;
+        fs::rename(new, data.join(FILE))
+    }
+
+    /// At the start, as a crash may have left it, and at the stop.
+    pub(super) fn remove(data: &Path) {
+        match fs::remove_file(data.join(FILE)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => tracing::warn!(%error, "addresses.json could not be removed"),
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    fn json(&self) -> String {
+        let devices = self.devices.map_or_else(|| "null".to_owned(), |addr| format!("\"{}\"", reachable(addr)));
+        format!("{{\"devices\":{devices},\"backend\":\"{}\",\"sockets\":null,\"ice\":null}}\n", reachable(self.backend))
+    }
+}
+
+/// An unspecified address is no address to call; the loopback of its family is.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The command line: which verb, with what; each verb is a file.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod check_config;
+mod http;
+mod listen;
+mod send;
+mod serve;
+mod url;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Done = 0,
+    Failed = 1,
+    /// Bad usage, or a configuration that is refused.
+    Usage = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, about = "A self-hosted push service for Socket.IO clients", disable_help_subcommand = true)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the server
+    Serve(serve::Flags),
+    /// Say what is wrong with a configuration file, each problem with its line
+    CheckConfig(check_config::Flags),
+    /// Send a message through a running server
+    Send(send::Flags),
+    /// Be a device in this terminal: print what arrives
+    Listen(listen::Flags),
+}
+
+/// Runs one command line to its end.
+pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
+    let verb = match Line::try_parse_from(arguments) {
+        Ok(line) => line.verb,
+        Err(error) => return usage(&error),
+    };
+    match verb {
+        Verb::Serve(flags) => serve::run(&flags),
+        Verb::CheckConfig(flags) => check_config::run(&flags),
+        Verb::Send(flags) => send::run(&flags),
+        Verb::Listen(flags) => listen::run(&flags),
+    }
+}
+
+/// Help and version are no mistakes.
+fn usage(error: &clap::Error) -> Exit {
+    // A closed terminal cannot be told anything.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// A line on standard output; false: nobody reads it any more.
+fn say(line: &str) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! One HTTP request and its whole answer, for commands that then end. HTTP/1.0, so that the answer's end is the connection's.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::url::Url;
+
+/// A server that says nothing for so long has gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_MAX: u64 = 16 << 20;
+
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// POSTs JSON and asks for JSON.
+pub(super) fn post(url: &Url, path: &str, body: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(&url.connect)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "POST {}{path} HTTP/1.0\r\nHost: {}\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        url.path,
+        url.authority,
+        body.len()
+    )?;
+    let mut bytes = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut bytes)?;
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "that was no HTTP answer"))
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let mut first = head.lines().next()?.split(' ');
+    first.next().filter(|version| version.starts_with("HTTP/1."))?;
+    Some(Answer { status: first.next()?.parse().ok()?, body: body.to_owned() })
+}

@@ -1,0 +1,92 @@
+//! `tidings serve`.
+
+use std::path::PathBuf;
+
+use tokio::runtime::{Builder, Runtime};
+
+use super::Exit;
+use crate::app::{App, Ended};
+use crate::config::{self, Config, Environment, Given, Origin, Problem, Value};
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Flags {
+    /// The configuration file; without it ./tidings.toml, if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder that holds everything durable [default: ./tidings-data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Where devices connect [default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDR")]
+    devices: Option<String>,
+    /// Where the business server calls [default: 127.0.0.1:5001]
+    #[arg(long, value_name = "ADDR")]
+    backend: Option<String>,
+    /// Let anyone who reaches the devices' address register as anyone
+    #[arg(long)]
+    open_registration: bool,
+    /// Start although the clock is more than 400 days ahead of the last fact
+    #[arg(long)]
+    accept_clock: bool,
+}
+
+impl Flags {
+    fn as_given(&self) -> config::Flags {
+        let flags = [("data", "--data", &self.data), ("devices.bind", "--devices", &self.devices), ("backend.bind", "--backend", &self.backend)];
+        let given = flags.into_iter().filter_map(|(key, flag, text)| {
+            let value = Value::Text(text.clone()?);
+            Some(Given { key: key.to_owned(), value, origin: Origin::Flag(flag) })
+        });
+        config::Flags { config: self.config.clone(), given: given.collect(), open_registration: self.open_registration }
+    }
+}
+
+pub(super) fn run(flags: &Flags) -> Exit {
+    let config = match Config::load(&flags.as_given(), &Environment::of_process()) {
+        Ok(config) => config,
+        Err(problems) => return refused(&problems),
+    };
+    telemetry::start(&config.log);
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("the runtime did not start: {error}")),
+    };
+    let started = runtime.block_on(App::start(&config, flags.accept_clock));
+    let mut app = match started {
+        Ok(app) => app,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let ended = runtime.block_on(app.run());
+    finish(ended, app, runtime)
+}
+
+/// Two threads are plenty for a door that waits for the store; the devices have workers of their own.
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(2).thread_name("tidings-backend").enable_all().build()
+}
+
+fn finish(ended: Ended, app: App, runtime: Runtime) -> Exit {
+    if matches!(ended, Ended::Late | Ended::Forced) {
+        // Nothing is waited for, not even what dropping would wait for.
+        std::mem::forget(app);
+        runtime.shutdown_background();
+    }
+    match ended {
+        Ended::Stopped | Ended::Late => Exit::Done,
+        Ended::Forced => failed("stopped at once by a second signal; the next start makes good what was left"),
+        Ended::Broken(why) => failed(&why),
+    }
+}
+
+fn refused(problems: &[Problem]) -> Exit {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    Exit::Usage
+}
+
+fn failed(why: &str) -> Exit {
+    eprintln!("tidings: {why}");
+    Exit::Failed
+}

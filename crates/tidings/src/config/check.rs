@@ -1,0 +1,46 @@
+//! What keys must agree on: rules that no key can check alone.
+
+use std::collections::BTreeMap;
+
+use super::{Config, Origin, Problem};
+
+/// The problems, each where the key that breaks the rule was set.
+pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, open_registration: bool) -> Vec<Problem> {
+    let origin = |key: &str| origins.get(key).cloned().unwrap_or(Origin::Default);
+    let first_set = |keys: [&str; 2]| keys.iter().find_map(|key| origins.get(key)).cloned().unwrap_or(Origin::Default);
+    let auth_is_written = origins.contains_key("registration.auth") || open_registration;
+    let found = [
+        heartbeats(config).map(|text| (first_set(["devices.ping_timeout_ms", "devices.ping_interval_ms"]), text)),
+        device_bind(config, auth_is_written).map(|text| (origin("devices.bind"), text)),
+        backend_bind(config).map(|text| (origin("backend.bind"), text)),
+        same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
+    ];
+    found.into_iter().flatten().map(|(origin, text)| Problem { origin, text }).collect()
+}
+
+/// In Engine.IO 3 the client's own timer must not pass for an answer of ours.
+fn heartbeats(config: &Config) -> Option<String> {
+    let engine = &config.sessions.engine;
+    let (interval, timeout) = (engine.ping_interval.as_millis(), engine.ping_timeout.as_millis());
+    (timeout >= interval).then(|| format!("devices.ping_timeout_ms is {timeout}; it must be less than devices.ping_interval_ms, which is {interval}"))
+}
+
+/// With auth "none" anyone may claim any uid: nobody opens that by accident.
+fn device_bind(config: &Config, auth_is_written: bool) -> Option<String> {
+    let open = config.door.bind.iter().find(|bind| !bind.ip().is_loopback())?;
+    (!auth_is_written).then(|| {
+        format!(
+            "devices.bind {open} can be reached from elsewhere, and with registration.auth \"none\" anyone may register as anyone; bind a loopback address, or \
+             say that this is meant: registration.auth = \"none\" in the configuration, or --open-registration"
+        )
+    })
+}
+
+fn backend_bind(config: &Config) -> Option<String> {
+    config.backend_door().check().err().map(|why| format!("backend.bind {why}"))
+}
+
+fn same_port(config: &Config) -> Option<String> {
+    let same = config.backend.port() != 0 && config.door.bind.contains(&config.backend);
+    same.then(|| format!("devices.bind and backend.bind are both {}; what is on one listener must not be on the other", config.backend))
+}

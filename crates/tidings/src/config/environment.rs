@@ -1,0 +1,71 @@
+//! Variables: `TIDINGS_<TABLE>__<KEY>`, and a few that have names of their own.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::{Given, Origin, Problem, Value, nearest};
+
+/// What the environment says, read once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// `TIDINGS_CONFIG`.
+    pub file: Option<PathBuf>,
+    pub given: Vec<Given>,
+    pub problems: Vec<Problem>,
+}
+
+const PREFIX: &str = "TIDINGS_";
+
+/// A name this close to a key is a slip; one further away is somebody else's variable.
+const SLIP: usize = 2;
+
+impl Environment {
+    /// The one place that reads the process's environment.
+    pub(crate) fn of_process() -> Self {
+        Self::read(std::env::vars_os())
+    }
+
+    pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut environment = Self::default();
+        let mut ours: Vec<(String, OsString)> = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))).filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        ours.sort();
+        for (name, value) in ours {
+            environment.take(name, value);
+        }
+        environment
+    }
+
+    fn take(&mut self, name: String, value: OsString) {
+        let rest = name.strip_prefix(PREFIX).unwrap_or(&name);
+        match rest {
+            "CONFIG" => self.file = Some(value.into()),
+            "DATA" => self.give("data", name, value),
+            "DEVICES" => self.give("devices.bind", name, value),
+            "BACKEND" => self.give("backend.bind", name, value),
+            // Never keys of a table. A client's key means nothing to a server.
+            "KEY" => {}
+            "ADMIN_KEY_FILE" => self.problem(name, "there are no keys yet, so no admin key can be set; unset it"),
+            nested if nested.contains("__") => {
+                let key = nested.to_ascii_lowercase().replace("__", ".");
+                self.give(&key, name, value);
+            }
+            top => {
+                let key = top.to_ascii_lowercase();
+                if nearest::key(&key).1 <= SLIP {
+                    self.give(&key, name, value);
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, key: &str, name: String, value: OsString) {
+        match value.into_string() {
+            Ok(text) => self.given.push(Given { key: key.to_owned(), value: Value::Text(text), origin: Origin::Variable(name) }),
+            Err(_) => self.problem(name, "its value is no UTF-8"),
+        }
+    }
+
+    fn problem(&mut self, name: String, text: &str) {
+        self.problems.push(Problem { origin: Origin::Variable(name), text: text.to_owned() });
+    }
+}

@@ -1,0 +1,278 @@
+//! The table of keys: name, default, what it must be, what it does. The reference in the documentation is made from it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tidings_delivery::DirectEvent;
+use tidings_gateway::http::{Cors, Network, Proxies};
+use tidings_model::Limits;
+use tracing_subscriber::EnvFilter;
+
+use super::{Config, Format, Value};
+
+mod form;
+
+use form::Form::{Choice, List, Number, Switch, Text};
+pub(crate) use form::Key;
+
+/// A stop, and everything else that is said in seconds, ends within a day.
+const DAY_S: u64 = 24 * 3600;
+const HOUR_MS: u64 = 3600 * 1000;
+const MEBI: u64 = 1 << 20;
+const GIBI: u64 = 1 << 30;
+
+pub(crate) const KEYS: &[Key] = &[
+    Key {
+        name: "data",
+        default: "./tidings-data",
+        says: "The folder that holds everything durable. One server at a time has it.",
+        form: Text(|config, text| {
+            if text.is_empty() {
+                return Err("must name a folder".to_owned());
+            }
+            config.data = text.into();
+            Ok(())
+        }),
+    },
+    Key {
+        name: "drain_s",
+        default: "30",
+        says: "How long a stop may take, in seconds.",
+        form: Number(1, DAY_S, |config, s| config.drain = Duration::from_secs(s)),
+    },
+    Key {
+        name: "devices.bind",
+        default: "127.0.0.1:5000",
+        says: "Where devices connect. Port 0: any. Beyond loopback only if registration.auth is written, too.",
+        form: Text(|config, text| address(text).map(|bind| config.door.bind = vec![bind])),
+    },
+    Key {
+        name: "devices.path",
+        default: "/socket.io/",
+        says: "The path of Socket.IO.",
+        form: Text(|config, text| {
+            if !text.starts_with('/') || text.contains(['?', '#', ' ']) {
+                return Err("must be a path that begins with /".to_owned());
+            }
+            config.door.path = text.to_owned();
+            Ok(())
+        }),
+    },
+    Key {
+        name: "devices.ping_interval_ms",
+        default: "25000",
+        says: "The time between two heartbeats.",
+        form: Number(100, HOUR_MS, |config, ms| config.sessions.engine.ping_interval = Duration::from_millis(ms)),
+    },
+    Key {
+        name: "devices.ping_timeout_ms",
+        default: "20000",
+        says: "How long a heartbeat may stay unanswered. Less than ping_interval_ms.",
+        form: Number(100, HOUR_MS, |config, ms| config.sessions.engine.ping_timeout = Duration::from_millis(ms)),
+    },
+    Key {
+        name: "devices.upgrade_timeout_ms",
+        default: "10000",
+        says: "How long an upgrade from polling to WebSocket may take.",
+        form: Number(100, HOUR_MS, |config, ms| config.sessions.engine.upgrade_timeout = Duration::from_millis(ms)),
+    },
+    Key {
+        name: "devices.connect_timeout_ms",
+        default: "45000",
+        says: "How long a client of Engine.IO 4 may take to join a namespace.",
+        form: Number(100, HOUR_MS, |config, ms| config.sessions.connect_timeout = Duration::from_millis(ms)),
+    },
+    Key {
+        name: "devices.max_http_buffer",
+        default: "1000000",
+        says: "Bytes of one request's body and of one WebSocket message.",
+        form: Number(1024, 100 * MEBI, |config, bytes| {
+            config.door.max_http_buffer = size(bytes);
+            config.sessions.engine.max_payload = size(bytes);
+        }),
+    },
+    Key {
+        name: "devices.cors_origins",
+        default: "*",
+        says: "Origins of pages that may connect; * admits all. It also judges a WebSocket's Origin.",
+        form: List(|config, origins| {
+            config.door.cors = Cors::echoing(origins);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "devices.workers",
+        default: "0",
+        says: "Threads that own the devices' sockets. 0: one for each core.",
+        form: Number(0, 64, |config, count| config.workers = size(count)),
+    },
+    Key {
+        name: "devices.max_connections",
+        default: "0",
+        says: "Connections at once; more are answered 503. 0: the open-file limit less 512.",
+        form: Number(0, 100_000_000, |config, count| config.door.max_connections = (count > 0).then(|| size(count))),
+    },
+    Key {
+        name: "devices.trusted_proxies",
+        default: "",
+        says: "Addresses or networks whose X-Forwarded-For is believed.",
+        form: List(|config, networks| {
+            let networks: Result<Vec<Network>, _> = networks.iter().map(|text| text.parse::<Network>().map_err(|bad| format!("has a bad entry: {bad}"))).collect();
+            config.door.trusted_proxies = Proxies(networks?);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "devices.proxy_tunnels",
+        default: "true",
+        says: "The trusted proxies pass WebSocket frames through untouched, so that a pong is the client's own.",
+        form: Switch(|config, on| config.sessions.proxy_tunnels = on),
+    },
+    Key {
+        name: "devices.proof",
+        default: "auto",
+        says: "auto: the quickest proof that each client can give; slow: heartbeats only, and none on polling.",
+        form: Choice(&["auto", "slow"], |config, choice| config.sessions.slow_proof = choice == 1),
+    },
+    Key {
+        name: "devices.proof_within_ms",
+        default: "4000",
+        says: "How long after a broadcast a device is asked whether it has it, at the latest.",
+        form: Number(0, HOUR_MS, |config, ms| config.sessions.proof_within = Duration::from_millis(ms)),
+    },
+    Key {
+        name: "backend.bind",
+        default: "127.0.0.1:5001",
+        says: "Where the business server calls. Port 0: any. Loopback only, as there are no keys yet.",
+        form: Text(|config, text| address(text).map(|bind| config.backend = bind)),
+    },
+    Key {
+        name: "registration.auth",
+        default: "none",
+        says: "none: anyone may register as any uid. Written down, it opens devices.bind beyond loopback.",
+        form: Choice(&["none"], |_, _| {}),
+    },
+    Key {
+        name: "legacy.p2p_event",
+        default: "token",
+        says: "The event that carries a direct message to a legacy socket: named by the token, by the uid, or one of each.",
+        form: Choice(&["token", "uid", "both"], |config, choice| {
+            config.sessions.direct_event = [DirectEvent::Token, DirectEvent::Uid, DirectEvent::Both][choice];
+        }),
+    },
+    Key {
+        name: "legacy.listen_delay_ms",
+        default: "1000",
+        says: "How long a legacy app may take to attach its listener after _register.",
+        form: Number(0, 60_000, |config, ms| config.sessions.listen_delay = Duration::from_millis(ms)),
+    },
+    Key {
+        name: "legacy.ttl_s",
+        default: "86400",
+        says: "How long a message from POST /message is kept for those who are away, in seconds. 0: only who is connected.",
+        form: Number(0, 28 * DAY_S, |config, s| config.legacy_ttl_s = u32::try_from(s).unwrap_or(u32::MAX)),
+    },
+    Key {
+        name: "limits.payload",
+        default: "4096",
+        says: "Bytes of a message's data.",
+        form: Number(1, Limits::PAYLOAD_MAX as u64, |config, bytes| config.limits.payload = size(bytes)),
+    },
+    Key {
+        name: "limits.mailbox_messages",
+        default: "1000",
+        says: "Messages kept for one device that is away, the newest.",
+        form: Number(1, 1_000_000, |config, count| config.limits.mailbox_messages = size(count)),
+    },
+    Key {
+        name: "limits.mailbox_bytes",
+        default: "4194304",
+        says: "Their bytes.",
+        form: Number(64 << 10, GIBI, |config, bytes| config.limits.mailbox_bytes = size(bytes)),
+    },
+    Key {
+        name: "limits.devices_per_uid",
+        default: "20",
+        says: "Registrations with a device id of one uid; the oldest makes room.",
+        form: Number(1, 1000, |config, count| config.limits.devices_per_uid = size(count)),
+    },
+    Key {
+        name: "limits.socket_queue_messages",
+        default: "256",
+        says: "Messages that wait in memory for one slow socket; beyond it, it catches up from its mailbox.",
+        form: Number(1, 65_536, |config, count| config.limits.socket_queue_messages = size(count)),
+    },
+    Key {
+        name: "limits.socket_queue_bytes",
+        default: "1048576",
+        says: "Their bytes.",
+        form: Number(64 << 10, GIBI, |config, bytes| config.limits.socket_queue_bytes = size(bytes)),
+    },
+    Key {
+        name: "limits.queue_bytes_total",
+        default: "268435456",
+        says: "Bytes that wait in memory for all slow sockets together.",
+        form: Number(MEBI, 1024 * GIBI, |config, bytes| config.limits.queue_bytes_total = size(bytes)),
+    },
+    Key {
+        name: "limits.sockets_per_uid",
+        default: "50",
+        says: "Registered sockets of one uid at once; more are refused with quota_exceeded.",
+        form: Number(1, 10_000, |config, count| config.limits.sockets_per_uid = size(count)),
+    },
+    Key {
+        name: "limits.registers_per_socket_per_min",
+        default: "30",
+        says: "Registers of one socket in a minute.",
+        form: Number(1, 10_000, |config, count| config.limits.registers_per_socket_per_min = small(count)),
+    },
+    Key {
+        name: "limits.reports_per_socket_per_min",
+        default: "60",
+        says: "Reports of one socket in a minute.",
+        form: Number(1, 10_000, |config, count| config.limits.reports_per_socket_per_min = small(count)),
+    },
+    Key {
+        name: "limits.registrations_per_address_per_hour",
+        default: "0",
+        says: "New registrations from one address in an hour. 0: no limit.",
+        form: Number(0, 1_000_000_000, |config, count| config.limits.registrations_per_address_per_hour = small(count)),
+    },
+    Key {
+        name: "limits.disk_reserve_bytes",
+        default: "67108864",
+        says: "With less space left on the disk nothing more is accepted (storage_unavailable) until there is more.",
+        form: Number(0, 1024 * GIBI, |config, bytes| config.limits.disk_reserve_bytes = bytes),
+    },
+    Key {
+        name: "log.level",
+        default: "info",
+        says: "error, warn, info, debug or trace; also by room, as in info,tidings_store=debug.",
+        form: Text(|config, text| {
+            EnvFilter::try_new(text).map_err(|error| format!("is no level: {error}"))?;
+            config.log.level = text.to_owned();
+            Ok(())
+        }),
+    },
+    Key {
+        name: "log.format",
+        default: "text",
+        says: "How lines are written to standard error.",
+        form: Choice(&["text", "json"], |config, choice| config.log.format = [Format::Text, Format::Json][choice]),
+    },
+];
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let literal = named.as_deref().unwrap_or(text);
+    literal.parse().map_err(|_| format!("is {text:?}; it must be an address with a port, like 127.0.0.1:5000 or [::1]:0"))
+}
+
+/// A checked number as a size.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
