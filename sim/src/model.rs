@@ -31,6 +31,15 @@ pub struct Seen {
     pub epoch: usize,
 }
 
+/// Where a repeat on one connection is better than a loss.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubt {
+    /// The server has counted that it gave messages again: nobody knew whether they had met a listener.
+    pub restarted: bool,
+    /// A polling client without numbers: what it was sent before it registered may have been lost.
+    pub unnumbered: bool,
+}
+
 /// A message may expire while it is on its way.
 const ON_ITS_WAY_MS: u64 = 120_000;
 
@@ -56,8 +65,8 @@ impl Model {
     }
 
     /// Nothing acknowledged is lost: in the end every phone has what was for it and had time enough.
-    pub fn nothing_is_lost(&self, now: Millis) -> Result<(), String> {
-        for who in self.born.keys() {
+    pub fn nothing_is_lost(&self, now: Millis, but: &[usize]) -> Result<(), String> {
+        for who in self.born.keys().filter(|who| !but.contains(&who.phone)) {
             let seen = self.has_seen(who.phone);
             for (n, sent) in self.owed(*who, Position::from_raw(u64::MAX)) {
                 if sent.acknowledged && sent.expires > now && !seen.contains(&n) {
@@ -78,9 +87,8 @@ impl Model {
         }
     }
 
-    /// Order per device, no repeat on one connection (but where the server was in doubt about a listener and said so),
-    /// nothing to the wrong socket.
-    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, now: Millis, restarted: bool) -> Result<(), String> {
+    /// Order per device, no repeat on one connection (but where the server was in doubt), nothing to the wrong socket.
+    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, now: Millis, doubt: Doubt) -> Result<(), String> {
         let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
         if sent.uid.is_some_and(|uid| !uids.contains(&uid)) {
             return Err(format!("phone {phone}, registered as {uids:?}, got message {} for {:?}", seen.message, sent.uid));
@@ -90,7 +98,7 @@ impl Model {
         }
         let record = self.seen.entry(phone).or_default();
         let here = record.iter().filter(|earlier| earlier.connection == seen.connection);
-        for earlier in here.filter(|_| !restarted) {
+        for earlier in here.filter(|earlier| !(doubt.restarted || doubt.unnumbered && earlier.epoch == 0)) {
             if earlier.message == seen.message {
                 return Err(format!("phone {phone} got message {} twice on connection {}", seen.message, seen.connection));
             }

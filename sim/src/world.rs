@@ -11,7 +11,7 @@ use tidings_model::{Answer, AppNo, Draft, Fact, FeedItem, Limits, Millis, Positi
 use tidings_store::{Appended, Fault, MemStore};
 
 use crate::dice::Dice;
-use crate::model::{Identity, Model, Seen, Sent};
+use crate::model::{Doubt, Identity, Model, Seen, Sent};
 use crate::phone::{Heard, Kind, Life};
 use crate::wire::{Down, Up, WINDOW, Wire};
 
@@ -33,6 +33,8 @@ pub struct Phone {
     pub in_query: bool,
     addr: IpAddr,
     pub life: Option<Life>,
+    /// Another phone of the same model, user and address: the server cannot tell them apart.
+    pub twin: bool,
     /// Does not read.
     pub stalled: bool,
     /// The app attaches its listener so long after `_register`.
@@ -82,10 +84,14 @@ impl World {
             in_query: dice.once_in(3),
             addr: IpAddr::from([10, 0, 0, n as u8 + 1]),
             life: None,
+            twin: false,
             stalled: false,
             listens_after: [0, 16, 300, 900][dice.below(4)],
         });
-        let phones = phones.collect();
+        let mut phones: Vec<Phone> = phones.collect();
+        if dice.once_in(3) {
+            make_twins(&mut phones);
+        }
         let mut world = Self {
             now: Moment(1000),
             store,
@@ -285,7 +291,12 @@ impl World {
                         self.catch_up(worker, attached.at);
                     }
                     if let (Some(dev), Some(who)) = (attached.dev, self.sockets.get(&attached.socket).copied()) {
-                        self.model.born.entry(who).or_insert(attached.cursor);
+                        if self.phones[who.phone].twin {
+                            // Whoever takes the ghost over goes on from its cursor.
+                            self.model.born.insert(who, attached.cursor);
+                        } else {
+                            self.model.born.entry(who).or_insert(attached.cursor);
+                        }
                         self.model.owner.insert(dev, who);
                     }
                 }
@@ -545,12 +556,14 @@ impl World {
                 if deaf {
                     return;
                 }
-                let (uids, seen) = (life.registered.clone(), Seen { message: n, connection: wire, epoch: life.epoch });
+                let uids: Vec<usize> = life.registered.iter().chain(&life.pending).copied().collect();
+                let (uids, seen) = (uids, Seen { message: n, connection: wire, epoch: life.epoch });
                 let repeat = self.model.seen.get(&phone).is_some_and(|record| record.iter().any(|earlier| earlier.message == n));
                 self.repeats += u64::from(repeat);
                 let restarted = self.rosters.iter().any(|roster| roster.counters().restarts > 0);
                 self.restarted |= restarted;
-                let verdict = self.model.see(phone, &uids, seen, time, self.restarted);
+                let unnumbered = self.phones[phone].kind == Kind::Java3;
+                let verdict = self.model.see(phone, &uids, seen, time, Doubt { restarted: self.restarted, unnumbered });
                 self.fail(verdict);
             }
         }
@@ -610,9 +623,10 @@ impl World {
         self.lose_phone_end(phone);
     }
 
-    /// Neither end hears the other any more, and neither is told.
+    /// Neither end hears the other any more, and neither is told. (Not within the 17 ms of a `disconnect()`: that pong's 250 ms
+    /// could not tell it, and that is accepted.)
     pub fn half_open(&mut self, phone: usize) {
-        if let Some(life) = &self.phones[phone].life {
+        if let Some(life) = self.phones[phone].life.as_ref().filter(|life| !life.leaving) {
             self.wires[life.wire].half_open = true;
         }
     }
@@ -684,10 +698,10 @@ impl World {
 
     /// An app that lets somebody else log in on the same connection.
     pub fn register_as(&mut self, phone: usize, uid: usize) {
-        let in_query = self.phones[phone].in_query;
+        let (in_query, twin) = (self.phones[phone].in_query, self.phones[phone].twin);
         let Some(life) = self.phones[phone].life.as_mut() else { return };
         let settled = life.joined;
-        if !settled || life.leaving || in_query {
+        if !settled || life.leaving || in_query || twin {
             return;
         }
         life.wants = Some(uid);
@@ -756,6 +770,13 @@ impl World {
     pub fn found(&self, sid: &Sid) -> Found {
         self.rosters[usize::from(sid.worker)].find(sid)
     }
+}
+
+/// The first two phones are of one model, behind one address, and their owner's.
+fn make_twins(phones: &mut [Phone]) {
+    let [one, two, ..] = phones else { return };
+    (two.kind, two.uid, two.addr, two.in_query) = (one.kind, one.uid, one.addr, one.in_query);
+    (one.twin, two.twin) = (true, true);
 }
 
 fn short(down: &Down) -> String {

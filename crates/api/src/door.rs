@@ -33,14 +33,25 @@ pub struct Config {
 #[derive(Debug)]
 pub enum StartError {
     /// Whoever reaches the address could send to everyone, as there are no keys.
-    Keyless { bind: SocketAddr },
-    Bind { bind: SocketAddr, error: io::Error },
+    Keyless {
+        bind: SocketAddr,
+    },
+    Bind {
+        bind: SocketAddr,
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keyless { bind } => write!(f, "{bind} can be reached from elsewhere, and there are no keys: anyone could send; bind a loopback address, 127.0.0.1:5001"),
+            Self::Keyless { bind } => write!(
+                f,
+                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; bind a loopback address, 127.0.0.1:5001"
+            ),
+            Self::Bind { bind, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "cannot listen on {bind}: port {} is in use (usually by another server of ours)", bind.port())
+            }
             Self::Bind { bind, error } => write!(f, "cannot listen on {bind}: {error}"),
         }
     }

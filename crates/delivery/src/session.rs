@@ -163,8 +163,8 @@ pub(crate) struct Session {
     pub(crate) epoch: Epoch,
     /// Registrations that this socket served before, and what of theirs may still get proven.
     formers: Vec<Former>,
-    /// Broadcasts in (from, upto] were given to this very socket.
-    had: (Position, Position),
+    /// Broadcasts in these (from, upto] were given to this very socket before it became whose it is.
+    had: Vec<(Position, Position)>,
     /// Its place in the app's list of members.
     pub(crate) member: u32,
     blocked: bool,
@@ -197,7 +197,7 @@ impl Session {
             stream: Stream::live_from(cx.processed),
             epoch: Epoch::default(),
             formers: Vec::new(),
-            had: (cx.processed, cx.processed),
+            had: Vec::new(),
             member: u32::MAX,
             blocked: false,
             slow: cx.config.slow_proof || !peer.pongs_prove,
@@ -210,6 +210,10 @@ impl Session {
             attachments: None,
             rates: None,
         };
+        if session.engine.is_stamped() || session.hello.as_ref().is_some_and(|hello| hello.uid.is_some()) {
+            // A `40` that is lost with its connection must not look proven later.
+            session.keep_answers(cx);
+        }
         match opening.revision {
             Revision::V3 => session.join_silently(cx),
             Revision::V4 => session.connect_by = Some(cx.now + cx.config.connect_timeout),

@@ -196,6 +196,18 @@ impl Engine {
         matches!(&self.wire, Wire::Polling(poller) if poller.ledger.is_stamped())
     }
 
+    /// Whether what was sent can be lost without the client or us knowing: on polling, while answers are not kept.
+    pub fn may_lose(&self) -> bool {
+        matches!(&self.wire, Wire::Polling(poller) if !poller.keeps)
+    }
+
+    /// Takes back messages that no GET has fetched yet.
+    pub fn retract(&mut self) {
+        if let Wire::Polling(poller) = &mut self.wire {
+            poller.queue.retain(|queued| queued.mark.is_none());
+        }
+    }
+
     /// The client was sent to a number of ours and has never come back with one.
     pub fn never_followed(&self) -> bool {
         matches!(&self.wire, Wire::Polling(poller) if poller.ledger.never_followed())

@@ -28,7 +28,9 @@ pub struct Client<'a> {
 pub enum Found {
     Here(Slot),
     /// Pass the connection on, with the bytes read.
-    Elsewhere { worker: u16 },
+    Elsewhere {
+        worker: u16,
+    },
     Unknown,
 }
 

@@ -18,7 +18,10 @@ use crate::{Door, clock};
 /// Why a door did not open.
 #[derive(Debug)]
 pub enum StartError {
-    Bind { addr: SocketAddr, cause: io::Error },
+    Bind {
+        addr: SocketAddr,
+        cause: io::Error,
+    },
     /// The system refused a thread, an epoll or an eventfd.
     System(io::Error),
 }

@@ -75,14 +75,36 @@ impl Handshake<'_> {
 #[derive(Debug)]
 pub enum Request<'a> {
     Handshake(Handshake<'a>),
-    Socket { handshake: Handshake<'a>, accept: String },
-    Poll { sid: Sid, jsonp: Option<u32>, stamp: Option<Cow<'a, str>>, number: Option<u32>, query: &'a str },
+    Socket {
+        handshake: Handshake<'a>,
+        accept: String,
+    },
+    Poll {
+        sid: Sid,
+        jsonp: Option<u32>,
+        stamp: Option<Cow<'a, str>>,
+        number: Option<u32>,
+        query: &'a str,
+    },
     /// `waits`: the client sends the body after a `100 Continue`.
-    Post { sid: Sid, form: Form, jsonp: bool, framed: Framed, waits: bool },
-    Probe { sid: Sid, accept: String },
+    Post {
+        sid: Sid,
+        form: Form,
+        jsonp: bool,
+        framed: Framed,
+        waits: bool,
+    },
+    Probe {
+        sid: Sid,
+        accept: String,
+    },
     /// `Bad request` if the session is known.
-    Misplaced { sid: Sid },
-    Preflight { headers: Option<&'a str> },
+    Misplaced {
+        sid: Sid,
+    },
+    Preflight {
+        headers: Option<&'a str>,
+    },
     Health,
     /// Answered without looking further.
     Answer(Page),

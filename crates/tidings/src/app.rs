@@ -1,14 +1,17 @@
 //! The server: every room built from its Config, run, and drained in reverse.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tidings_api::Backend;
+use tidings_api::{Backend, StartError as Backends};
+use tidings_gateway::StartError as Devices;
+use tidings_gateway::devices::{self, DeviceDoor};
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::config::Config;
@@ -29,6 +32,7 @@ pub(crate) struct App {
 
 /// What is stopped, in this order.
 struct Rooms {
+    devices: Option<DeviceDoor>,
     backend: Option<Backend>,
     owner: Option<Owner>,
     data: PathBuf,
@@ -40,31 +44,30 @@ struct Rooms {
 #[derive(Debug)]
 pub(crate) enum StartError {
     Store(OpenError),
-    Backend(tidings_api::StartError),
-    System { doing: &'static str, error: std::io::Error },
+    Devices(Devices),
+    Backend(Backends),
+    System { doing: &'static str, error: io::Error },
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(error) => error.fmt(f),
-            Self::Backend(error) => write!(f, "{error}{}", advice(error)),
+            Self::Devices(error @ Devices::Bind { addr, cause }) => write!(f, "{error}{}", advice(*addr, cause, "--devices")),
+            Self::Devices(error @ Devices::System(cause)) => write!(f, "{error}: {cause}"),
+            Self::Backend(error @ Backends::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--backend")),
+            Self::Backend(error @ Backends::Keyless { .. }) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
 }
 
-/// Who usually holds a port, and the flag that changes it.
-fn advice(error: &tidings_api::StartError) -> String {
-    match error {
-        tidings_api::StartError::Bind { bind, error } if error.kind() == std::io::ErrorKind::AddrInUse => in_use(*bind, "--backend"),
-        tidings_api::StartError::Bind { .. } | tidings_api::StartError::Keyless { .. } => String::new(),
+/// The flag that helps where a port is taken.
+fn advice(bind: SocketAddr, cause: &io::Error, flag: &str) -> String {
+    if cause.kind() != io::ErrorKind::AddrInUse {
+        return String::new();
     }
-}
-
-fn in_use(bind: SocketAddr, flag: &str) -> String {
-    let holder = if bind.port() == 5000 { "AirPlay on a Mac" } else { "another tidings" };
-    format!("; usually it is {holder} that holds port {}; choose another one with {flag} {}:PORT", bind.port(), bind.ip())
+    format!("; choose another port with {flag} {}", SocketAddr::new(bind.ip(), bind.port().wrapping_add(10)))
 }
 
 /// How a run ended.
@@ -88,12 +91,13 @@ impl App {
         files::raise_limit();
         let (store, owner) = open_store(config, accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
+        let devices = devices::start(&config.devices_door(), &config.sessions(), &store).map_err(StartError::Devices)?;
         let backend = Backend::start(&config.backend_door(), store).map_err(StartError::Backend)?;
-        let addresses = Addresses { devices: None, backend: backend.addr() };
+        let addresses = Addresses { devices: devices.gateway().addr(), backend: backend.addr() };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
         warn!("no keys: whoever is on this machine may call the backend listener");
         let (fatal, data) = (owner.watch(), config.data.clone());
-        let rooms = Rooms { backend: Some(backend), owner: Some(owner), data, patience: config.drain };
+        let rooms = Rooms { devices: Some(devices), backend: Some(backend), owner: Some(owner), data, patience: config.drain };
         Ok(Self { signals, fatal, rooms })
     }
 
@@ -104,6 +108,7 @@ impl App {
         tokio::select! {
             name = self.signals.next() => info!(signal = name, "stopping"),
             broken = broken => return self.rooms.broken(broken.ok().flatten()),
+            () = self.rooms.worker_died() => return Ended::Broken("a worker of the devices' door died; the log has its last words".to_owned()),
         }
         tokio::select! {
             biased;
@@ -115,6 +120,8 @@ impl App {
 
 /// Of a stop's time, what is kept for the log.
 const FLUSH: Duration = Duration::from_secs(2);
+/// How often it is looked after the workers.
+const WATCH: Duration = Duration::from_secs(1);
 
 impl Rooms {
     fn broken(&self, why: Option<String>) -> Ended {
@@ -124,15 +131,20 @@ impl Rooms {
         Ended::Broken(format!("the store has stopped itself: {why}"))
     }
 
+    /// Resolves when a worker has ended by itself: a bug of ours, and its devices are stuck.
+    async fn worker_died(&self) {
+        let is_dead = || self.devices.as_ref().is_some_and(|devices| devices.gateway().has_died());
+        while !is_dead() {
+            sleep(WATCH).await;
+        }
+    }
+
     /// Doors first, devices before backends; then the log.
     async fn stop(&mut self) -> Ended {
         let end = Instant::now() + self.patience;
         Addresses::remove(&self.data);
-        if let Some(backend) = self.backend.take() {
-            backend.drain();
-            if timeout_at(end - FLUSH.min(self.patience / 2), backend.close()).await.is_err() {
-                warn!("some requests did not end in time; whatever was answered is durable");
-            }
+        if timeout_at(end - FLUSH.min(self.patience / 2), self.close_doors()).await.is_err() {
+            warn!("some requests did not end in time; whatever was answered is durable");
         }
         let Some(owner) = self.owner.take() else { return Ended::Stopped };
         match timeout_at(end, spawn_blocking(|| owner.close())).await {
@@ -140,6 +152,27 @@ impl Rooms {
             Ok(Ok(Err(error))) => Ended::Broken(error.to_string()),
             Ok(Err(panic)) => Ended::Broken(panic.to_string()),
             Err(_) => Ended::Late,
+        }
+    }
+}
+
+impl Rooms {
+    /// The devices' listener closes at once; while they say goodbye, the backend's says `draining`.
+    async fn close_doors(&mut self) {
+        if let Some(backend) = &self.backend {
+            backend.drain();
+        }
+        if let Some(devices) = self.devices.take() {
+            let gateway = devices.into_gateway();
+            gateway.stop(self.patience);
+            match spawn_blocking(|| gateway.join()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(died)) => error!(%died, "while the devices' door closed"),
+                Err(panic) => error!(%panic, "while the devices' door closed"),
+            }
+        }
+        if let Some(backend) = self.backend.take() {
+            backend.close().await;
         }
     }
 }

@@ -90,6 +90,17 @@ impl Config {
         }
     }
 
+    /// What the devices' door is built from.
+    pub(crate) fn devices_door(&self) -> tidings_gateway::Config {
+        let engine = &self.sessions.engine;
+        tidings_gateway::Config { patience: engine.ping_interval + engine.ping_timeout, ..self.door.clone() }
+    }
+
+    /// What its sessions are told.
+    pub(crate) fn sessions(&self) -> tidings_delivery::Config {
+        tidings_delivery::Config { workers: self.workers(), limits: self.limits.clone(), ..self.sessions.clone() }
+    }
+
     /// What the backend's door is built from.
     pub(crate) fn backend_door(&self) -> tidings_api::Config {
         tidings_api::Config { bind: self.backend, limits: self.limits.clone(), legacy_ttl_s: self.legacy_ttl_s }

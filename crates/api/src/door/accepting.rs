@@ -20,7 +20,8 @@ const CONNECTIONS_MAX: usize = 4096;
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(listener: TcpListener, router: Router, ids: RequestIds, mut until: Closing) {
-    let mut accepting = Accepting { router, ids, until: until.clone(), room: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: JoinSet::new() };
+    let mut accepting =
+        Accepting { router, ids, until: until.clone(), room: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: JoinSet::new() };
     loop {
         tokio::select! {
             () = until.begun() => break,

@@ -28,7 +28,10 @@ pub(super) fn is_bare(bytes: &[u8]) -> bool {
 pub(super) fn in_our_words(bare: &[u8], ids: &RequestIds) -> Vec<u8> {
     let is_too_large = [&b"431"[..], b"414"].contains(&bare.get(9..12).unwrap_or_default());
     let failure = if is_too_large {
-        Failure::new(Code::PayloadTooLarge, format!("the request's head is larger than {HEAD_BYTES} bytes, or has more than {HEADERS} lines"))
+        Failure::new(
+            Code::PayloadTooLarge,
+            format!("the request's head is larger than {HEAD_BYTES} bytes, or has more than {HEADERS} lines"),
+        )
     } else {
         Failure::new(Code::InvalidField, "that is no HTTP/1.1 request")
     };

@@ -26,7 +26,8 @@ fn what_broke_inside_is_for_the_log() {
 
 #[test]
 fn every_code_has_the_status_of_its_row() {
-    let row = |status: u16| -> Vec<&str> { Code::ALL.iter().filter(|code| super::status(**code) == status).map(|code| code.as_str()).collect() };
+    let row =
+        |status: u16| -> Vec<&str> { Code::ALL.iter().filter(|code| super::status(**code) == status).map(|code| code.as_str()).collect() };
     assert_eq!(row(400), ["invalid_json", "invalid_field", "unknown_field", "missing_target", "ambiguous_target"]);
     assert_eq!(row(401), ["invalid_key", "expired_key"]);
     assert_eq!(row(403), ["scope_denied", "app_disabled", "forbidden"]);

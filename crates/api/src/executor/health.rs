@@ -13,7 +13,9 @@ impl Executor {
         }
         match self.0.store.health() {
             Health::Open => Ok(()),
-            Health::ReadOnly { .. } => Err(Refusal::new(Code::StorageUnavailable, "the disk takes no more; it is tried again every second")),
+            Health::ReadOnly { .. } => {
+                Err(Refusal::new(Code::StorageUnavailable, "the disk takes no more; it is tried again every second"))
+            }
             Health::Stopped(_) => Err(Refusal::new(Code::StorageUnavailable, "the store has stopped itself; the log says why")),
         }
     }

@@ -22,7 +22,9 @@ pub(crate) async fn object(headers: &HeaderMap, body: Body) -> Result<Json, Fail
     let json = Json::parse(&bytes).map_err(|error| Failure::new(Code::InvalidJson, format!("the body is no JSON: {error}")))?;
     match json.kind() {
         Kind::Object => Ok(json),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array => Err(Failure::new(Code::InvalidJson, "the body must be a JSON object")),
+        Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array => {
+            Err(Failure::new(Code::InvalidJson, "the body must be a JSON object"))
+        }
     }
 }
 
@@ -35,7 +37,11 @@ async fn bytes(headers: &HeaderMap, body: Body) -> Result<axum::body::Bytes, Fai
     let read = read.map_err(|_| Failure::new(Code::Timeout, "the body did not come within 60 s"))?;
     read.map_err(|error| {
         let inner = error.into_inner();
-        if inner.is::<LengthLimitError>() { too_large(None) } else { Failure::new(Code::InvalidJson, format!("the body broke off: {inner}")) }
+        if inner.is::<LengthLimitError>() {
+            too_large(None)
+        } else {
+            Failure::new(Code::InvalidJson, format!("the body broke off: {inner}"))
+        }
     })
 }
 

@@ -56,7 +56,11 @@ impl From<EventsError> for Failure {
     fn from(error: EventsError) -> Self {
         match error {
             EventsError::Expired { oldest } => {
-                let mut refusal = Refusal::new(Code::CursorExpired, "the cursor is older than the log; go on from the oldest, and read afresh what you keep").field("cursor");
+                let mut refusal = Refusal::new(
+                    Code::CursorExpired,
+                    "the cursor is older than the log; go on from the oldest, and read afresh what you keep",
+                )
+                .field("cursor");
                 refusal.oldest = Some(oldest.to_string());
                 refusal.into()
             }

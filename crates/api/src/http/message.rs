@@ -59,7 +59,8 @@ fn target(named: &[(&'static str, &str)]) -> Result<Target, Failure> {
         [("id", raw)] => uid("id", raw).map(|uid| Target::TokenOrUid(uid.as_str().to_owned())),
         [(_, raw)] => uid("uid", raw).map(|uid| Target::Uids(vec![uid])),
         [_, (second, _), ..] => {
-            let refusal = Refusal::new(Code::AmbiguousTarget, "only one of uid, token and id may be given; without any it goes to everyone");
+            let refusal =
+                Refusal::new(Code::AmbiguousTarget, "only one of uid, token and id may be given; without any it goes to everyone");
             Err(refusal.field(second).into())
         }
     }

@@ -31,6 +31,8 @@ impl Query {
         let Some(text) = self.text(key) else { return Ok(default) };
         let digits = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
         let number = digits.then(|| text.parse().ok()).flatten();
-        number.filter(|number| (least..=most).contains(number)).ok_or_else(|| Failure::invalid(key, format!("must be a number from {least} to {most}")))
+        number
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| Failure::invalid(key, format!("must be a number from {least} to {most}")))
     }
 }

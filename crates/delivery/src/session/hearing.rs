@@ -93,7 +93,6 @@ impl Session {
         self.joined = Joined::Yes;
         self.connect_by = None;
         self.stream = Stream::live_from(cx.processed);
-        self.had = (cx.processed, cx.processed);
         cx.effect(Effect::Joined);
         let Some(hello) = &self.hello else { return };
         match (hello.obstacle(), hello.uid.clone()) {

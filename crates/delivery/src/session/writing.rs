@@ -173,7 +173,7 @@ impl Session {
     }
 
     fn has_had(&self, at: Position) -> bool {
-        self.had.0 < at && at <= self.had.1
+        self.had.iter().any(|(from, upto)| *from < at && at <= *upto)
     }
 
     /// The registration is the socket's: `_register` leaves, and nothing follows it before the app listens.
@@ -190,16 +190,11 @@ impl Session {
         // What this very socket was given for this device in an earlier life of the socket is not sent again.
         let had = self.formers.iter().filter(|former| Some(former.dev) == attached.dev).map(|former| former.given).max();
         let start = attached.cursor.max(had.unwrap_or_default());
-        if start > self.had.1 {
-            self.had = (start, start);
-        }
         self.epoch = epoch;
         self.stream.clear(cx.budget);
         self.stream = Stream::shut_from(start);
         self.tenant = cx.dice.roll() as u32;
-        let (slot, out) = (cx.slot, &mut *cx.out);
-        let redirect = self.peer.follows_redirects && !cx.config.slow_proof;
-        self.engine.keep_answers(redirect, &mut |action| out.push_back(Output::Do(slot, action)));
+        self.keep_answers(cx);
         let delay = if cx.config.planted == Some(Planted::NoListening) { Duration::ZERO } else { cx.config.listen_delay };
         let listening = Listening::Until(cx.now + delay);
         let Attached { reg, token, dev, .. } = attached;
@@ -224,6 +219,13 @@ impl Session {
         self.settle(cx);
     }
 
+    /// On polling every answer is kept until a new number proves it.
+    pub(super) fn keep_answers(&mut self, cx: &mut Context<'_>) {
+        let (slot, out) = (cx.slot, &mut *cx.out);
+        let redirect = self.peer.follows_redirects && !cx.config.slow_proof;
+        self.engine.keep_answers(redirect, &mut |action| out.push_back(Output::Do(slot, action)));
+    }
+
     /// The socket has left a registration: a proof of what it was given then still counts.
     fn remember(&mut self, registered: Registered) {
         // What may have met no listener stays unproven.
@@ -238,9 +240,25 @@ impl Session {
 
     /// Broadcasts that the stream until now has given belong to what this socket had.
     fn widen_had(&mut self) {
-        let (from, upto) = self.had;
-        if self.stream.given >= from {
-            self.had = (from.min(self.stream.started), upto.max(self.stream.given));
+        let (mut from, mut upto) = (self.stream.started, self.stream.given);
+        if self.engine.may_lose() {
+            // An answer without a number may have died on its way: rather a repeat than a loss.
+            return self.engine.retract();
+        }
+        if from == upto {
+            return;
+        }
+        // Ranges that meet become one.
+        self.had.retain(|had| {
+            let apart = had.1 < from || upto < had.0;
+            if !apart {
+                (from, upto) = (from.min(had.0), upto.max(had.1));
+            }
+            apart
+        });
+        self.had.push((from, upto));
+        if self.had.len() > FORMERS {
+            self.had.remove(0);
         }
     }
 
@@ -286,7 +304,7 @@ impl Session {
             self.remember(*previous);
         }
         self.stream.clear(cx.budget);
-        let from = self.stream.given.max(self.had.1);
+        let from = self.had.iter().map(|(_, upto)| *upto).fold(self.stream.given, Position::max);
         // Nothing follows a `_register` before the app listens, also if it registers again meanwhile.
         self.stream = if listens { Stream::live_from(from) } else { Stream::shut_from(from) };
         self.tenant = cx.dice.roll() as u32;

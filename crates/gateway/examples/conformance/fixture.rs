@@ -82,7 +82,12 @@ impl Fixture {
     }
 
     /// Drives one session's engine, and what stands behind it.
-    fn drive<'a>(&mut self, now: Moment, slot: Slot, step: impl FnOnce(&mut Engine, &Settings, &mut dyn FnMut(tidings_engineio::Action)) -> Events<'a>) {
+    fn drive<'a>(
+        &mut self,
+        now: Moment,
+        slot: Slot,
+        step: impl FnOnce(&mut Engine, &Settings, &mut dyn FnMut(tidings_engineio::Action)) -> Events<'a>,
+    ) {
         let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));

@@ -32,14 +32,32 @@ const FIRST_ROOM: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Length(usize),
-    /// In a chunk's head: its size so far, and whether a digit was seen, or anything behind the digits.
-    Size { size: usize, digits: u8, past: bool, line: u16 },
+    /// In a chunk's head: its size so far.
+    Size {
+        size: usize,
+        digits: u8,
+        past: bool,
+        line: u16,
+    },
     Chunk(usize),
     /// Behind a chunk's bytes.
-    ChunkEnd { cr: bool },
+    ChunkEnd {
+        cr: bool,
+    },
     /// Behind the last chunk; `line`: bytes in the current line, `total` in all.
-    Trailer { line: u16, total: u16 },
+    Trailer {
+        line: u16,
+        total: u16,
+    },
     Done,
+}
+
+/// Where in a chunk's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Digits,
+    Extension,
+    Cr,
 }
 
 #[derive(Debug)]
@@ -114,11 +132,11 @@ impl Body {
 }
 
 impl State {
-    const SIZE: Self = Self::Size { size: 0, digits: 0, past: false, line: 0 };
+    const SIZE: Self = Self::Size { size: 0, digits: 0, part: Part::Digits, line: 0 };
 
     fn step(self, byte: u8) -> Result<Self, BodyFault> {
         match self {
-            Self::Size { size, digits, past, line } => Self::step_size(size, digits, past, line, byte),
+            Self::Size { size, digits, part, line } => Self::step_size(size, digits, part, line, byte),
             Self::ChunkEnd { cr: false } if byte == b'\r' => Ok(Self::ChunkEnd { cr: true }),
             Self::ChunkEnd { cr: true } if byte == b'\n' => Ok(Self::SIZE),
             Self::ChunkEnd { .. } => Err(BodyFault::Malformed),
@@ -133,18 +151,20 @@ impl State {
         }
     }
 
-    fn step_size(size: usize, digits: u8, past: bool, line: u16, byte: u8) -> Result<Self, BodyFault> {
-        let digit = char::from(byte).to_digit(16).filter(|_| !past);
-        match (byte, digit) {
-            (_, Some(_)) if digits == 15 => Err(BodyFault::TooLarge),
-            (_, Some(digit)) => Ok(Self::Size { size: size << 4 | digit as usize, digits: digits + 1, past, line: line + 1 }),
+    fn step_size(size: usize, digits: u8, part: Part, line: u16, byte: u8) -> Result<Self, BodyFault> {
+        let digit = char::from(byte).to_digit(16).filter(|_| part == Part::Digits);
+        match (byte, digit, part) {
+            (_, Some(_), _) if digits == 15 => Err(BodyFault::TooLarge),
+            (_, Some(digit), _) => Ok(Self::Size { size: size << 4 | digit as usize, digits: digits + 1, part, line: line + 1 }),
             _ if digits == 0 || line >= LINE_MAX => Err(BodyFault::Malformed),
-            (b'\n', None) if size == 0 => Ok(Self::Trailer { line: 0, total: 0 }),
-            (b'\n', None) => Ok(Self::Chunk(size)),
-            // An extension, or the CR.
-            (b';' | b'\r' | b' ' | b'\t', None) => Ok(Self::Size { size, digits, past: true, line: line + 1 }),
-            (_, None) if past => Ok(Self::Size { size, digits, past, line: line + 1 }),
-            (_, None) => Err(BodyFault::Malformed),
+            (b'\n', None, Part::Cr) if size == 0 => Ok(Self::Trailer { line: 0, total: 0 }),
+            (b'\n', None, Part::Cr) => Ok(Self::Chunk(size)),
+            (_, None, Part::Cr) | (b'\n', None, Part::Digits | Part::Extension) => Err(BodyFault::Malformed),
+            (b'\r', None, _) => Ok(Self::Size { size, digits, part: Part::Cr, line: line + 1 }),
+            (b';' | b' ' | b'\t', None, _) | (_, None, Part::Extension) => {
+                Ok(Self::Size { size, digits, part: Part::Extension, line: line + 1 })
+            }
+            (_, None, Part::Digits) => Err(BodyFault::Malformed),
         }
     }
 }

@@ -42,7 +42,9 @@ impl FromStr for Network {
 impl Network {
     pub fn contains(&self, addr: IpAddr) -> bool {
         match (self.addr, addr) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => same(u128::from(u32::from(ours)) << 96, u128::from(u32::from(theirs)) << 96, self.prefix),
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                same(u128::from(u32::from(ours)) << 96, u128::from(u32::from(theirs)) << 96, self.prefix)
+            }
             (IpAddr::V6(ours), IpAddr::V6(theirs)) => same(ours.into(), theirs.into(), self.prefix),
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }

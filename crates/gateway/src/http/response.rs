@@ -42,7 +42,9 @@ pub enum Page {
     Forbidden,
     Status(u16),
     /// `/healthz`; not well: the door is closing.
-    Health { well: bool },
+    Health {
+        well: bool,
+    },
 }
 
 /// Appends the whole answer to `out`.
@@ -101,7 +103,10 @@ pub fn render_preflight(out: &mut Vec<u8>, reply: &Reply, cors: &Cors, headers: 
 }
 
 pub fn render_switch(out: &mut Vec<u8>, accept: &str) {
-    let _ = write!(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n");
+    let _ = write!(
+        out,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
 }
 
 pub fn render_continue(out: &mut Vec<u8>) {

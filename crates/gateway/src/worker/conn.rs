@@ -59,12 +59,20 @@ pub(super) struct Http {
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Waits for a request; `begun`: a part of its head is there.
-    Head { begun: bool },
+    Head {
+        begun: bool,
+    },
     Body(Box<Collect>),
     /// An open GET, or a POST in work.
-    Waits { slot: Slot, exchange: Exchange, reply: Reply },
+    Waits {
+        slot: Slot,
+        exchange: Exchange,
+        reply: Reply,
+    },
     /// The kernel has not taken the whole answer.
-    Sending { ends: bool },
+    Sending {
+        ends: bool,
+    },
 }
 
 /// A POST on its way in.

@@ -5,8 +5,8 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use tidings_engineio::{Input, Link, websocket};
 
-use super::conn::{Conn, Kept, Phase, State};
 use super::Worker;
+use super::conn::{Conn, Kept, Phase, State};
 use crate::{Door, Slot};
 
 /// Reads from one connection before the others have their turn.
@@ -213,6 +213,12 @@ impl<D: Door> Worker<D> {
 
     /// The peer has ended the connection, or it is broken.
     pub(super) fn ended(&mut self, index: u32) {
+        self.lose(index);
+        self.settle();
+    }
+
+    /// The connection is no more; its session is told.
+    pub(super) fn lose(&mut self, index: u32) {
         let Some(conn) = self.drop_conn(index) else { return };
         let (slot, input) = match conn.state {
             State::Http(http) => match http.phase {
@@ -224,7 +230,6 @@ impl<D: Door> Worker<D> {
         };
         self.unlink(slot, index);
         self.parts.door.input(self.turn.now, slot, input);
-        self.settle();
     }
 
     /// The session has this connection no more.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use tidings_engineio::websocket::Reader;
 use tidings_engineio::{Exchange, Fault, Form, Input, Link, Response, Sid};
 
+use super::Worker;
 use super::conn::{Collect, Conn, Phase, Socket, State};
 use super::conns::NONE;
-use super::Worker;
 use crate::http::{self, Body, Framed, Handshake, Page, Reply, Request};
 use crate::{Door, Found, Slot};
 
@@ -272,6 +272,7 @@ impl<D: Door> Worker<D> {
         let blocked = self.conns.get(index).is_some_and(|conn| conn.rest.is_some());
         let sent = if blocked { 0 } else { self.send(index, &page) };
         if sent < page.len() {
+            self.numbers.blocked += 1;
             self.hold(index, Bytes::copy_from_slice(&page[sent..]));
             if let Some(phase) = self.conns.get(index).and_then(Conn::phase) {
                 *phase = Phase::Sending { ends };

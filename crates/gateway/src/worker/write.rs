@@ -5,8 +5,8 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, Shutdown};
 use tidings_engineio::{Input, Link};
 
-use super::conn::{Conn, Phase, State};
 use super::Worker;
+use super::conn::{Conn, Phase, State};
 use crate::Door;
 use crate::http::{Page, Reply};
 
@@ -72,16 +72,8 @@ impl<D: Door> Worker<D> {
             self.conns.arm(index);
         } else {
             self.numbers.overrun += 1;
-            self.overrun(index);
+            self.lose(index);
         }
-    }
-
-    /// More waits than a connection may have: it is cut, and read again so that its end is seen.
-    fn overrun(&mut self, index: u32) {
-        if let Some(conn) = self.conns.get(index) {
-            let _ = rustix::net::shutdown(&conn.fd, Shutdown::Both);
-        }
-        self.come_back(index);
     }
 
     /// The kernel takes bytes again.

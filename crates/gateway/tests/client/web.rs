@@ -77,6 +77,11 @@ impl Web {
         }
     }
 
+    /// After a 101.
+    pub(crate) fn into_socket(self) -> Socket {
+        Socket { stream: self.stream, read: self.read, reader: Reader::new() }
+    }
+
     /// Nothing comes but the end.
     pub(crate) fn is_ended(&mut self) -> bool {
         self.read.is_empty() && matches!(self.more(), Err(error) if error.kind() != io::ErrorKind::WouldBlock)
@@ -113,7 +118,7 @@ impl Socket {
             return Ok(Err(answer));
         }
         assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        Ok(Ok(Self { stream: web.stream, read: web.read, reader: Reader::new() }))
+        Ok(Ok(web.into_socket()))
     }
 
     pub(crate) fn send(&mut self, text: &str) -> io::Result<()> {

@@ -35,13 +35,15 @@ fn packet(fields: &Value, wire: &str) -> Result<(), String> {
 }
 
 fn payload(codec: &Value) -> Result<(), String> {
-    let messages: Vec<Data<'static>> = codec["eio3_payload"].as_array().ok_or("no payload")?.iter().map(|message| data(&message[1])).collect();
+    let messages: Vec<Data<'static>> =
+        codec["eio3_payload"].as_array().ok_or("no payload")?.iter().map(|message| data(&message[1])).collect();
     let binary = codec["supports_binary"].as_bool() == Some(true);
     let wire = match codec["wire_hex"].as_str() {
         Some(text) => hex(text),
         None => codec["wire"].as_str().ok_or("no wire")?.as_bytes().to_vec(),
     };
-    let texts: Vec<String> = messages.iter().map(|data| if let Data::Text(text) = data { format!("4{text}") } else { String::new() }).collect();
+    let texts: Vec<String> =
+        messages.iter().map(|data| if let Data::Text(text) = data { format!("4{text}") } else { String::new() }).collect();
     let units = messages.iter().zip(&texts).map(|(data, text)| match data {
         Data::Text(_) => Unit::Text(text),
         Data::Binary(bytes) => Unit::Binary(bytes),

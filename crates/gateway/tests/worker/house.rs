@@ -152,7 +152,11 @@ impl House {
             return;
         }
         session.flood -= 1;
+        let is_last = session.flood == 0;
         self.write(slot, &"x".repeat(64 * 1024));
+        if is_last {
+            self.write(slot, "all");
+        }
         // Looked at again when that is written: by the wheel, as soon as may be.
         self.out.push_back(Output::Wake(slot, Moment(0)));
     }
@@ -173,14 +177,26 @@ impl Door for House {
         let slot = self.vacancy();
         let is_socket = opening.transport == Transport::WebSocket;
         self.diary.write(format!("open from {}", client.addr));
-        self.sessions.push(Some(Session { key: opening.sid.key, is_socket, waits: VecDeque::new(), open: false, flood: 0, blocked: false }));
+        self.sessions.push(Some(Session {
+            key: opening.sid.key,
+            is_socket,
+            waits: VecDeque::new(),
+            open: false,
+            flood: 0,
+            blocked: false,
+        }));
         let sid = opening.sid.to_string();
-        if is_socket { self.write(slot, &sid) } else { self.respond(slot, Exchange::Poll, &sid) }
+        if is_socket {
+            self.write(slot, &sid)
+        } else {
+            self.respond(slot, Exchange::Poll, &sid)
+        }
         Ok(())
     }
 
     fn find(&self, sid: &Sid) -> Found {
-        if let Some((_, slot)) = self.arrivals.iter().rev().find(|(key, slot)| *key == sid.key && self.sessions[slot.0 as usize].is_some()) {
+        if let Some((_, slot)) = self.arrivals.iter().rev().find(|(key, slot)| *key == sid.key && self.sessions[slot.0 as usize].is_some())
+        {
             return Found::Here(*slot);
         }
         if let Some(gone) = self.notes.iter().rev().find(|gone| gone.key == sid.key) {
@@ -229,9 +245,6 @@ impl Door for House {
                 self.diary.write("drained");
                 self.session(slot).blocked = false;
                 self.flood(slot);
-                if self.session(slot).flood == 0 {
-                    self.write(slot, "drained");
-                }
             }
         }
     }
@@ -244,7 +257,8 @@ impl Door for House {
 
     fn mail(&mut self, _: Moment, mail: Mail) {
         let Mail::Say(bytes) = mail;
-        let sockets: Vec<_> = (0..self.sessions.len()).filter(|i| self.sessions[*i].as_ref().is_some_and(|session| session.is_socket)).collect();
+        let sockets: Vec<_> =
+            (0..self.sessions.len()).filter(|i| self.sessions[*i].as_ref().is_some_and(|session| session.is_socket)).collect();
         for i in sockets {
             self.act(Slot(i as u32), Action::Write { link: Link::Socket, bytes: bytes.clone() });
         }

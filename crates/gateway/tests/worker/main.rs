@@ -10,7 +10,7 @@ mod sockets;
 mod stop;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidings_gateway::{Config, Deadlines, Gateway, Sender, inbox};
 
@@ -105,6 +105,16 @@ impl Socket {
                 return;
             }
         }
+    }
+}
+
+/// What another thread is about to make true.
+#[expect(clippy::disallowed_methods, reason = "a test's patience")]
+fn eventually(mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
+    while !is_so() {
+        assert!(Instant::now() < end, "it never comes true");
+        std::thread::yield_now();
     }
 }
 

@@ -19,7 +19,8 @@ fn live_and_die(mut process: Child, life: Duration, answered: &mut Answered) {
     let out = process.stdout.take().expect("a pipe");
     let (tell, told) = std::sync::mpsc::sync_channel(1);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let process = &mut process;
+        scope.spawn(move || {
             let _ = told.recv();
             // Not a wait for something: the moment of the kill is what is drawn.
             std::thread::sleep(life);

@@ -8,7 +8,7 @@ use std::path::Path;
 /// What is bound, door by door.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Addresses {
-    pub devices: Option<SocketAddr>,
+    pub devices: SocketAddr,
     pub backend: SocketAddr,
 }
 
@@ -17,9 +17,7 @@ const FILE: &str = "addresses.json";
 impl Addresses {
     /// Prints a line each and writes DATA/addresses.json, whole or not at all.
     pub(super) fn publish(&self, data: &Path) -> io::Result<()> {
-        if let Some(devices) = self.devices {
-            eprintln!("devices  http://{}", reachable(devices));
-        }
+        eprintln!("devices  http://{}", reachable(self.devices));
         eprintln!("backend  http://{}", reachable(self.backend));
         let new = data.join("addresses.json.new");
         fs::write(&new, self.json())?;
@@ -35,8 +33,8 @@ impl Addresses {
     }
 
     fn json(&self) -> String {
-        let devices = self.devices.map_or_else(|| "null".to_owned(), |addr| format!("\"{}\"", reachable(addr)));
-        format!("{{\"devices\":{devices},\"backend\":\"{}\",\"sockets\":null,\"ice\":null}}\n", reachable(self.backend))
+        let (devices, backend) = (reachable(self.devices), reachable(self.backend));
+        format!("{{\"devices\":\"{devices}\",\"backend\":\"{backend}\",\"sockets\":null,\"ice\":null}}\n")
     }
 }
 

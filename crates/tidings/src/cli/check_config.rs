@@ -1,20 +1,32 @@
-//! `tidings check-config FILE`.
+//! `tidings check-config FILE`, and the table of what a file may hold.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, say};
 use crate::config::Config;
+use crate::config::keys::KEYS;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
     /// The file to check
-    file: PathBuf,
+    #[arg(required_unless_present = "keys")]
+    file: Option<PathBuf>,
+    /// Print every key with its default instead
+    #[arg(long, conflicts_with = "file")]
+    keys: bool,
 }
 
 pub(super) fn run(flags: &Flags) -> Exit {
-    match Config::check_file(&flags.file) {
+    match &flags.file {
+        Some(file) => check(file),
+        None => list(),
+    }
+}
+
+fn check(file: &Path) -> Exit {
+    match Config::check_file(file) {
         Ok(_) => {
-            say(&format!("{}: no problems", flags.file.display()));
+            say(&format!("{}: no problems", file.display()));
             Exit::Done
         }
         Err(problems) => {
@@ -24,4 +36,14 @@ pub(super) fn run(flags: &Flags) -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// The reference: a line for each key.
+fn list() -> Exit {
+    for key in KEYS {
+        if !say(&format!("{} = {}\n    {}", key.name, key.written_default(), key.says)) {
+            break;
+        }
+    }
+    Exit::Done
 }

@@ -33,7 +33,8 @@ pub(super) struct Flags {
 
 impl Flags {
     fn as_given(&self) -> config::Flags {
-        let flags = [("data", "--data", &self.data), ("devices.bind", "--devices", &self.devices), ("backend.bind", "--backend", &self.backend)];
+        let flags =
+            [("data", "--data", &self.data), ("devices.bind", "--devices", &self.devices), ("backend.bind", "--backend", &self.backend)];
         let given = flags.into_iter().filter_map(|(key, flag, text)| {
             let value = Value::Text(text.clone()?);
             Some(Given { key: key.to_owned(), value, origin: Origin::Flag(flag) })

@@ -22,7 +22,8 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
 fn heartbeats(config: &Config) -> Option<String> {
     let engine = &config.sessions.engine;
     let (interval, timeout) = (engine.ping_interval.as_millis(), engine.ping_timeout.as_millis());
-    (timeout >= interval).then(|| format!("devices.ping_timeout_ms is {timeout}; it must be less than devices.ping_interval_ms, which is {interval}"))
+    (timeout >= interval)
+        .then(|| format!("devices.ping_timeout_ms is {timeout}; it must be less than devices.ping_interval_ms, which is {interval}"))
 }
 
 /// With auth "none" anyone may claim any uid: nobody opens that by accident.

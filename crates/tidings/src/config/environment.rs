@@ -27,7 +27,10 @@ impl Environment {
 
     pub(crate) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut environment = Self::default();
-        let mut ours: Vec<(String, OsString)> = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))).filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let mut ours: Vec<(String, OsString)> = variables
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect();
         ours.sort();
         for (name, value) in ours {
             environment.take(name, value);

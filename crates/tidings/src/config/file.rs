@@ -66,7 +66,9 @@ fn is_table(name: &str) -> bool {
 fn plain(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Value::Other("a number beyond all bounds"), Value::Number),
+        DeValue::Integer(digits) => {
+            i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Value::Other("a number beyond all bounds"), Value::Number)
+        }
         DeValue::Boolean(on) => Value::Flag(*on),
         DeValue::Array(parts) => Value::List(parts.iter().map(Spanned::get_ref).map(plain).collect()),
         DeValue::Float(_) => Value::Other("a number with a fraction"),

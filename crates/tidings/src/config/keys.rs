@@ -117,7 +117,8 @@ pub(crate) const KEYS: &[Key] = &[
         default: "",
         says: "Addresses or networks whose X-Forwarded-For is believed.",
         form: List(|config, networks| {
-            let networks: Result<Vec<Network>, _> = networks.iter().map(|text| text.parse::<Network>().map_err(|bad| format!("has a bad entry: {bad}"))).collect();
+            let networks: Result<Vec<Network>, _> =
+                networks.iter().map(|text| text.parse::<Network>().map_err(|bad| format!("has a bad entry: {bad}"))).collect();
             config.door.trusted_proxies = Proxies(networks?);
             Ok(())
         }),

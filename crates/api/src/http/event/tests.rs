@@ -32,7 +32,14 @@ fn each_type_has_its_data() {
 fn a_report_carries_its_status_as_it_came() {
     let id = MessageId::v7(1, [0; 10]);
     let status = Json::trusted(r#"{"b":1e400,"a":[0.10]}"#);
-    let what = What::Reported { who: somebody(), message: Some(id), state: Some(State::Reached), proof: Some(Proof::Engine), status: Some(status), inferred: true };
+    let what = What::Reported {
+        who: somebody(),
+        message: Some(id),
+        state: Some(State::Reached),
+        proof: Some(Proof::Engine),
+        status: Some(status),
+        inferred: true,
+    };
     assert_eq!(
         written(what),
         format!(

@@ -14,9 +14,29 @@ fn only_loopback_names_are_hosts() {
         assert!(is_loopback(host), "{host}");
     }
     for host in [
-        "", "example.org", "localhost.example.org", "localhost.", "127.0.0.1.example.org", "128.0.0.1", "0.0.0.0:5001", "10.0.0.1", "[::]", "[::2]:5001",
-        "::1", "localhost:", "localhost:x", "localhost:70000", "localhost:+1", "localhost:50:01", "a@localhost", "[::1]x", "[::1", "127.1", "2130706433",
-        "127.0.0.1 ", "[::ffff:127.0.0.1]",
+        "",
+        "example.org",
+        "localhost.example.org",
+        "localhost.",
+        "127.0.0.1.example.org",
+        "128.0.0.1",
+        "0.0.0.0:5001",
+        "10.0.0.1",
+        "[::]",
+        "[::2]:5001",
+        "::1",
+        "localhost:",
+        "localhost:x",
+        "localhost:70000",
+        "localhost:+1",
+        "localhost:50:01",
+        "a@localhost",
+        "[::1]x",
+        "[::1",
+        "127.1",
+        "2130706433",
+        "127.0.0.1 ",
+        "[::ffff:127.0.0.1]",
     ] {
         assert!(!is_loopback(host), "{host}");
     }

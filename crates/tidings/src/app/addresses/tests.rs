@@ -2,15 +2,18 @@ use super::*;
 
 #[test]
 fn an_unspecified_address_is_told_as_the_loopback_of_its_family() {
-    let json = |devices: &str, backend: &str| Addresses { devices: Some(devices.parse().unwrap()), backend: backend.parse().unwrap() }.json();
-    assert_eq!(json("0.0.0.0:5000", "127.0.0.1:5001"), "{\"devices\":\"127.0.0.1:5000\",\"backend\":\"127.0.0.1:5001\",\"sockets\":null,\"ice\":null}\n");
+    let json = |devices: &str, backend: &str| Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap() }.json();
+    assert_eq!(
+        json("0.0.0.0:5000", "127.0.0.1:5001"),
+        "{\"devices\":\"127.0.0.1:5000\",\"backend\":\"127.0.0.1:5001\",\"sockets\":null,\"ice\":null}\n"
+    );
     assert!(json("[::]:5000", "[::1]:5001").contains("\"[::1]:5000\""));
 }
 
 #[test]
 fn the_file_appears_whole_and_goes_at_the_stop() {
     let dir = tempfile::tempdir().unwrap();
-    let addresses = Addresses { devices: None, backend: "127.0.0.1:1".parse().unwrap() };
+    let addresses = Addresses { devices: "127.0.0.1:2".parse().unwrap(), backend: "127.0.0.1:1".parse().unwrap() };
     addresses.publish(dir.path()).unwrap();
     let names = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert_eq!(names(), ["addresses.json"]);

@@ -41,7 +41,8 @@ impl Device {
             Some(b'0') => opened(rest),
             Some(b'1') => vec![Doing::Leave("the server said goodbye".to_owned())],
             Some(b'2') => vec![Doing::Send(format!("3{rest}"))],
-            Some(b'4') => decode(rest).map_or_else(|_| vec![Doing::Leave("the server said what is no Socket.IO".to_owned())], |packet| self.packet(&packet)),
+            Some(b'4') => decode(rest)
+                .map_or_else(|_| vec![Doing::Leave("the server said what is no Socket.IO".to_owned())], |packet| self.packet(&packet)),
             _ => Vec::new(),
         }
     }
@@ -94,7 +95,8 @@ impl Device {
 
 fn opened(handshake: &str) -> Vec<Doing> {
     let ms = |key| members(handshake)?.find(|(name, _)| name == key)?.1.parse::<u64>().ok();
-    let patience = ms("pingInterval").zip(ms("pingTimeout")).map(|(interval, timeout)| Doing::Patience(Duration::from_millis(interval + timeout)));
+    let patience =
+        ms("pingInterval").zip(ms("pingTimeout")).map(|(interval, timeout)| Doing::Patience(Duration::from_millis(interval + timeout)));
     patience.into_iter().chain([Doing::Send("40".to_owned())]).collect()
 }
 

@@ -26,6 +26,16 @@ pub(crate) enum Form {
 }
 
 impl Key {
+    /// The default as one would write it into the file.
+    pub(crate) fn written_default(&self) -> String {
+        match self.form {
+            Form::Number(..) | Form::Switch(_) => self.default.to_owned(),
+            Form::Choice(..) | Form::Text(_) => format!("{:?}", self.default),
+            Form::List(_) if self.default.is_empty() => "[]".to_owned(),
+            Form::List(_) => format!("[{:?}]", self.default),
+        }
+    }
+
     /// `is_text`: from a variable or a flag, where everything is written as text and lists with commas.
     pub(crate) fn apply(&self, config: &mut Config, value: &Value, is_text: bool) -> Result<(), String> {
         match self.form {
@@ -44,7 +54,9 @@ fn number(value: &Value, is_text: bool, least: u64, most: u64) -> Result<u64, St
         Value::Text(text) if is_text => text.parse().ok(),
         Value::Text(_) | Value::Flag(_) | Value::List(_) | Value::Other(_) => None,
     };
-    number.filter(|number| (least..=most).contains(number)).ok_or_else(|| format!("is {}; it must be a number from {least} to {most}", shown(value)))
+    number
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| format!("is {}; it must be a number from {least} to {most}", shown(value)))
 }
 
 fn choice(value: &Value, words: &[&str]) -> Result<usize, String> {
@@ -57,7 +69,9 @@ fn switch(value: &Value, is_text: bool) -> Result<bool, String> {
         Value::Flag(on) => Ok(*on),
         Value::Text(text) if is_text && text == "true" => Ok(true),
         Value::Text(text) if is_text && text == "false" => Ok(false),
-        Value::Text(_) | Value::Number(_) | Value::List(_) | Value::Other(_) => Err(format!("is {}; it must be true or false", shown(value))),
+        Value::Text(_) | Value::Number(_) | Value::List(_) | Value::Other(_) => {
+            Err(format!("is {}; it must be true or false", shown(value)))
+        }
     }
 }
 
@@ -69,7 +83,9 @@ fn list(value: &Value, is_text: bool) -> Result<Vec<String>, String> {
     match value {
         Value::Text(text) if is_text => Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()),
         Value::List(parts) => parts.iter().map(|part| text(part).map(str::to_owned)).collect(),
-        Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Other(_) => Err(format!("is {}; it must be a list, like [\"a\", \"b\"]", shown(value))),
+        Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Other(_) => {
+            Err(format!("is {}; it must be a list, like [\"a\", \"b\"]", shown(value)))
+        }
     }
 }
 
