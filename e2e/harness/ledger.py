@@ -1,5 +1,7 @@
 """Judges what a device got against what was acknowledged: nothing lost, order kept, and each repeat with its reason."""
 
+import collections
+
 
 class Ledger:
     """All acknowledged messages by their text, with the log position that orders them."""
@@ -28,12 +30,24 @@ class Ledger:
         return [data for data in device.datas() if data not in owed]
 
     def disorder(self, device):
-        """Pairs that came in the wrong order, or twice, on one connection: there the order of the log is promised."""
+        """Pairs that came in the wrong order after `_register`, and what one connection brought twice."""
         wrong = []
         for life in device.lives:
-            positions = [(self.positions[entry.data], entry.data) for entry in life.received if entry.data in self.positions]
-            wrong += [(before, after) for before, after in zip(positions, positions[1:]) if before[0] >= after[0]]
+            known = [entry.data for entry in life.received if entry.data in self.positions]
+            ordered = [entry.data for entry in life.received[life.before or 0:] if entry.data in self.positions]
+            wrong += [(one, two) for one, two in zip(ordered, ordered[1:]) if self.positions[one] >= self.positions[two]]
+            wrong += [(data, data) for data, times in collections.Counter(known).items() if times > 1]
         return wrong
+
+    def ahead_of_a_gap(self, device, entry, until):
+        """Whether something older was still unproven when the life `until` ended: a device's cursor is one position and cannot jump it."""
+        proven = set()
+        for life in device.lives:
+            proven.update(had.data for had in life.received[:life.proven])
+            if life is until:
+                break
+        position = self.positions[entry.data]
+        return any(self.positions[data] < position for data in self.owed(device.uid) if data not in proven)
 
 
 def repeats(device):

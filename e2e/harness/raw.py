@@ -1,7 +1,7 @@
 """Light raw devices: what a legacy client does on the wire, with a record of what it got and what it has proven.
 
 Deliberately not a client library: no back-off, no buffering. Proof is seen from the client's side: what stood before a question
-that it answered (a `2` on Engine.IO 4, a ping frame on 3).
+that it answered (a `2` on Engine.IO 4, a ping frame on 3), or in an answer after which it sent the next GET.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ class Life:
     def __init__(self, device):
         self.device = device
         self.received = []
+        self.before = None  # how many of them came before the first `_register`, live and out of turn: order is promised from there on
         self.proven, self.proven_at = 0, None  # how many of `received` an answer covers, and when it was sent
         self.ended_at = self.how = None
         loop = asyncio.get_running_loop()
@@ -41,6 +42,7 @@ class Life:
         if name == "_register":
             self.device.tokens.add(args[0]["token"])
             if not self.registered.done():
+                self.before = len(self.received)
                 self.registered.set_result(args[0]["token"])
         elif name == "_register_error":
             if not self.registered.done():
@@ -163,7 +165,10 @@ class PollingLife(Life):
         how = "closed"
         try:
             while how == "closed":
+                self.prove()
                 status, _, body = await self.gets.call("GET", self.path())
+                if self.ended_at is not None:
+                    break  # an answer that came in the very moment of leaving swallows the cancellation
                 if status != 200:
                     how = f"answered {status}"
                 elif not await self.packets(body.decode().split("\x1e")):

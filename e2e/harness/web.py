@@ -17,7 +17,9 @@ class Web:
         try:
             if self.writer is None:
                 self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
-            lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host}:{self.port}", f"Content-Length: {len(body)}", *headers]
+            lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host}:{self.port}", *headers]
+            if method != "GET":
+                lines.append(f"Content-Length: {len(body)}")
             self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
             return await asyncio.wait_for(self._answer(), 60)
         except BaseException:

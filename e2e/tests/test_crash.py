@@ -134,7 +134,7 @@ def test_nothing_came_that_was_not_acknowledged_or_not_theirs(run):
     assert {device.uid: run.ledger.strangers(device)[:5] + device.faults[:5] for device in run.devices} == {device.uid: [] for device in run.devices}
 
 
-def test_each_connection_saw_the_order_of_the_log(run):
+def test_each_connection_saw_the_order_of_the_log_from_its_registration_on(run):
     assert {device.uid: run.ledger.disorder(device)[:5] for device in run.devices} == {device.uid: [] for device in run.devices}
 
 

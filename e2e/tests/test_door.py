@@ -48,6 +48,18 @@ def test_both_doors_say_that_the_process_is_alive(server):
     assert [Backend(port).call("GET", "/healthz").status for port in (server.devices_port, server.backend_port)] == [200, 200]
 
 
+@pytest.mark.parametrize("revision", (3, 4))
+def test_a_get_that_names_an_empty_body_is_served(server, revision):
+    """`Content-Length: 0` is what some HTTP clients put on every request."""
+    door, empty = Backend(server.devices_port), {"Content-Length": "0"}
+    opened = door.call("GET", OPEN[revision], headers=empty)
+    assert opened.status == 200
+    sid = re.search(r'"sid":"([\w-]+)"', opened.body).group(1)
+    if revision == 4:
+        door.call("POST", f"{OPEN[revision]}&sid={sid}", b"40")
+    assert door.call("GET", f"{OPEN[revision]}&sid={sid}", headers=empty).status == 200
+
+
 def test_the_addresses_are_written_where_a_program_finds_them(server):
     addresses = server.addresses()
     assert addresses["devices"] == f"127.0.0.1:{server.devices_port}"

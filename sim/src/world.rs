@@ -290,7 +290,9 @@ impl World {
                         }
                         self.catch_up(worker, attached.at);
                     }
-                    if let (Some(dev), Some(who)) = (attached.dev, self.sockets.get(&attached.socket).copied()) {
+                    let here = self.seats.get(&(worker, ticket.slot)).map(|wire| self.wires[*wire].phone);
+                    let asked = self.sockets.get(&attached.socket).copied().filter(|who| Some(who.phone) == here);
+                    if let (Some(dev), Some(who)) = (attached.dev, asked) {
                         if self.phones[who.phone].twin {
                             // Whoever takes the ghost over goes on from its cursor.
                             self.model.born.insert(who, attached.cursor);
@@ -342,7 +344,8 @@ impl World {
         while self.now.0 < end {
             // Deadlines are met at their time, not at the end of the leap.
             let next = self.wakes.iter().flat_map(|wakes| wakes.values()).filter(|at| **at > self.now).min().copied();
-            let next = next.map_or(end, |at| at.0.min(end)).min(self.now.0 + 1000);
+            let leaves = self.leaving.iter().map(|(by, _)| *by).min().unwrap_or(end);
+            let next = next.map_or(end, |at| at.0.min(end)).min(self.now.0 + 1000).min(leaves);
             self.now = Moment(next.max(self.now.0 + 1).min(end));
             let gone: Vec<usize> = self.leaving.iter().filter(|(by, _)| *by <= self.now.0).map(|(_, phone)| *phone).collect();
             self.leaving.retain(|(by, _)| *by > self.now.0);

@@ -44,6 +44,7 @@ fn search(seeds: u64, planted: Option<Planted>) -> Option<(u64, String)> {
 fn every_history_keeps_the_promises() {
     if let Ok(seed) = read("TIDINGS_SEED") {
         let (outcome, trace) = history::trace(seed);
+        let trace = &trace[trace.len().saturating_sub(400)..];
         println!("{}\n{outcome:?}", trace.join("\n"));
         return assert!(outcome.is_ok());
     }

@@ -21,9 +21,16 @@ pub type PageReply = Box<dyn FnOnce(Result<Page, ReadError>) + Send>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadError {
     /// Bytes that fail their check, or a record that is missing: never skipped.
-    Corrupt { at: Position, what: &'static str },
+    Corrupt {
+        at: Position,
+        what: &'static str,
+    },
     /// Written by a later build.
-    Newer { at: Position, tag: u8, version: u8 },
+    Newer {
+        at: Position,
+        tag: u8,
+        version: u8,
+    },
     /// The store is closing or has stopped itself.
     Stopped,
     Io(String),
@@ -33,7 +40,10 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Corrupt { at, what } => write!(f, "the log is damaged at {at:?}: {what}; restore a backup"),
-            Self::Newer { at, tag, version } => write!(f, "fact {tag} (version {version}) at {at:?} is newer than this build; start the version that wrote it, or a later one"),
+            Self::Newer { at, tag, version } => write!(
+                f,
+                "fact {tag} (version {version}) at {at:?} is newer than this build; start the version that wrote it, or a later one"
+            ),
             Self::Stopped => f.write_str("the store has stopped"),
             Self::Io(what) => write!(f, "reading failed: {what}"),
         }
@@ -64,7 +74,9 @@ pub struct EventPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventsError {
     /// The cursor is older than the log.
-    Expired { oldest: EventId },
+    Expired {
+        oldest: EventId,
+    },
     Read(ReadError),
 }
 

@@ -14,7 +14,7 @@ mod views;
 mod writer;
 
 pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
-pub use memory::{Appended, Fault, MemStore};
+pub use memory::{Appended, Fault, MemStore, Told};
 pub use open::{CloseError, Config, FatalWatch, OpenError, Owner};
 pub use store::{Counters, Health, Store};
 

@@ -15,8 +15,8 @@ pub(crate) mod conformance;
 pub(crate) mod folder;
 #[cfg(test)]
 mod follow;
-pub(crate) mod record;
 pub(crate) mod recent;
+pub(crate) mod record;
 pub(crate) mod segment;
 pub(crate) mod segments;
 

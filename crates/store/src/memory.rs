@@ -4,6 +4,6 @@ mod log;
 mod store;
 
 pub(crate) use log::MemLog;
-pub use store::{Appended, Fault, MemStore};
 #[cfg(test)]
 pub(crate) use store::dice_of;
+pub use store::{Appended, Fault, MemStore, Told};

@@ -35,17 +35,40 @@ pub struct Config {
 #[derive(Debug)]
 pub enum OpenError {
     /// Another process holds the folder; 0: it did not leave its number.
-    Locked { pid: u32 },
+    Locked {
+        pid: u32,
+    },
     /// The folder's format mark is not this build's.
-    Format { found: String, dir: PathBuf },
-    Newer { at: Position, tag: u8, version: u8 },
-    Corrupt { at: Position, what: String },
-    ClockAhead { last: Millis, now: Millis },
+    Format {
+        found: String,
+        dir: PathBuf,
+    },
+    Newer {
+        at: Position,
+        tag: u8,
+        version: u8,
+    },
+    Corrupt {
+        at: Position,
+        what: String,
+    },
+    ClockAhead {
+        last: Millis,
+        now: Millis,
+    },
     /// `state.db` has seen facts that the log does not have.
-    Behind { mark: Position, last: Position },
+    Behind {
+        mark: Position,
+        last: Position,
+    },
     /// Bytes that are missing on the disk, about.
-    NoRoom { missing: u64 },
-    Io { doing: &'static str, what: String },
+    NoRoom {
+        missing: u64,
+    },
+    Io {
+        doing: &'static str,
+        what: String,
+    },
 }
 
 impl fmt::Display for OpenError {
@@ -65,7 +88,10 @@ impl fmt::Display for OpenError {
                 date(*last)
             ),
             Self::Behind { mark, last } => {
-                write!(f, "state.db has seen the log up to {mark:?}, but the log ends at {last:?}: acknowledged facts are missing; restore the log folder from a backup")
+                write!(
+                    f,
+                    "state.db has seen the log up to {mark:?}, but the log ends at {last:?}: acknowledged facts are missing; restore the log folder from a backup"
+                )
             }
             Self::NoRoom { missing } => write!(f, "the disk is full: {missing} more bytes are needed to start; make room first"),
             Self::Io { doing, what } => write!(f, "{doing} failed: {what}"),
@@ -210,7 +236,8 @@ impl FatalWatch {
 
 /// True: one of them panicked.
 fn join_all(threads: Vec<JoinHandle<()>>) -> bool {
-    threads.into_iter().fold(false, |panicked, thread| thread.join().is_err() || panicked)
+    let ends: Vec<_> = threads.into_iter().map(JoinHandle::join).collect();
+    ends.iter().any(Result::is_err)
 }
 
 fn flush(segments: Option<Arc<Segments>>, state: Option<State>) -> Result<(), CloseError> {
@@ -234,7 +261,8 @@ impl Store {
         let folder = Folder::take(&config.dir)?;
         let segments = Arc::new(Segments::open(&folder.log(), draw(), sizes)?);
         let newest = segments.newest()?;
-        let disk = OnDisk { epoch: newest.map_or(0, |header| header.epoch), last: newest.map(|header| header.at), log_id: segments.log_id() };
+        let disk =
+            OnDisk { epoch: newest.map_or(0, |header| header.epoch), last: newest.map(|header| header.at), log_id: segments.log_id() };
         let log = Logs { log: segments.clone(), segments: Some(segments), disk };
         start(config, folder, log, Outside { time: Source::system(), dice: Dice::new(fill) })
     }
@@ -369,7 +397,11 @@ fn start_writing(shared: &Arc<Shared>, writer: Writer<Disk, Reply>, feed: Feed, 
     ])
 }
 
-fn start_reading(shared: &Arc<Shared>, asker: &Arc<Asker>, wanted: &Receiver<(readers::Wanted, crate::PageReply)>) -> Result<Vec<JoinHandle<()>>, OpenError> {
+fn start_reading(
+    shared: &Arc<Shared>,
+    asker: &Arc<Asker>,
+    wanted: &Receiver<(readers::Wanted, crate::PageReply)>,
+) -> Result<Vec<JoinHandle<()>>, OpenError> {
     let mut threads = Vec::new();
     for _ in 0..readers::READERS {
         let state = StateReader::open(&shared.state)?;

@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Sender, TrySendError};
 use tidings_model::{Answer, Batch, FeedItem, Limits, MessageId, Position, Published, Request};
 
-use crate::log::recent::Recent;
 use crate::log::Log;
+use crate::log::recent::Recent;
 use crate::views::state::StateReader;
 use crate::views::{Base, Key, Row};
 use crate::writer::{Beneath, Landed};
@@ -197,7 +197,11 @@ impl Beneath for Disk {
 }
 
 /// Starts a thread of the store; if it panics the store stops.
-pub(crate) fn spawn<T: Send + 'static>(name: &str, shared: &Arc<Shared>, run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, OpenError> {
+pub(crate) fn spawn<T: Send + 'static>(
+    name: &str,
+    shared: &Arc<Shared>,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, OpenError> {
     struct Guard(Arc<Shared>, String);
     impl Drop for Guard {
         fn drop(&mut self) {
@@ -211,7 +215,10 @@ pub(crate) fn spawn<T: Send + 'static>(name: &str, shared: &Arc<Shared>, run: im
         let _guard = guard;
         run()
     };
-    thread::Builder::new().name(format!("store-{name}")).spawn(body).map_err(|error| OpenError::Io { doing: "starting a thread", what: error.to_string() })
+    thread::Builder::new()
+        .name(format!("store-{name}"))
+        .spawn(body)
+        .map_err(|error| OpenError::Io { doing: "starting a thread", what: error.to_string() })
 }
 
 /// What the notifier passes on: a batch, then answers.

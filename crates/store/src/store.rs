@@ -17,7 +17,9 @@ use crate::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Repl
 pub enum Health {
     Open,
     /// What needs a fact is refused with `storage_unavailable`; it is tried again every second.
-    ReadOnly { since: Millis },
+    ReadOnly {
+        since: Millis,
+    },
     /// The store stopped itself; the process must exit.
     Stopped(String),
 }

@@ -41,7 +41,10 @@ pub(crate) trait Beneath: Base {
 pub(crate) enum Gate {
     Open,
     /// Since when, and when the last try was.
-    ReadOnly { since: Millis, tried: Millis },
+    ReadOnly {
+        since: Millis,
+        tried: Millis,
+    },
 }
 
 /// What the writer is built from.

@@ -66,9 +66,7 @@ impl Roster {
             Some(session) if registers(session) => {}
             Some(session) if adopts(session) => return self.adopted(now, slot, &attached),
             Some(_) | None => {
-                // It closed while the writer was at it.
-                let leave = Leave { reg: attached.reg, socket: attached.socket };
-                return self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(leave)));
+                return self.came_too_late(&attached);
             }
         }
         self.detach_previous(now, slot);
@@ -76,6 +74,24 @@ impl Roster {
         self.seat(slot, &attached);
         self.counters.registered += 1;
         self.with(now, slot, |session, cx| session.attach(cx, attached));
+    }
+
+    /// The socket closed while the writer was at it: it leaves, and whom it displaced in the writer's eyes is announced again.
+    fn came_too_late(&mut self, attached: &Attached) {
+        let leave = Leave { reg: attached.reg, socket: attached.socket };
+        self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(leave)));
+        let Some(seat) = attached.dev.and_then(|dev| self.seats.get(&dev)) else { return };
+        let Some((slot, session)) = seat.slot.and_then(|slot| Some((slot, self.sessions.get(slot)?))) else { return };
+        let Some(registered) = session.registered() else { return };
+        let again = Register {
+            app: AppNo::DEFAULT,
+            uid: registered.uid.clone(),
+            device_id: registered.device_id.clone(),
+            print: session.peer.print,
+            addr: session.peer.addr,
+            socket: registered.socket,
+        };
+        self.out.push_back(Output::Ask(session.ticket(slot), Request::Register(again)));
     }
 
     /// Who the socket was until now: its last proofs, then its leave.
@@ -181,6 +197,7 @@ impl Roster {
     }
 
     fn adopted(&mut self, now: Moment, slot: u32, attached: &Attached) {
+        self.displace(now, slot, attached);
         if let Some(dev) = attached.dev {
             self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot) });
             if let Some(home) = self.homes.get_mut(&attached.reg) {

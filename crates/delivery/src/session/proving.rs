@@ -45,18 +45,24 @@ impl Session {
     fn count(&mut self, cx: &mut Context<'_>, mark: u64, proof: Proof) {
         let (epoch, at) = Epoch::of(mark);
         self.count_formers(cx, epoch, at, proof);
-        if epoch != self.epoch {
-            return;
+        if epoch == self.epoch {
+            self.count_current(cx, at, proof);
         }
+        // It has answered for itself, whatever that proved.
+        if let Some(registered) = self.registered_mut()
+            && registered.adopting == Adopting::Waiting
+        {
+            registered.adopting = Adopting::Asked;
+            cx.effect(Effect::Adopt);
+        }
+    }
+
+    fn count_current(&mut self, cx: &mut Context<'_>, at: Position, proof: Proof) {
         self.stream.prove(at);
         let Some(registered) = self.registered_mut() else { return };
         let news = registered.proving.count(at, proof, cx.time);
         if news {
             cx.effect(Effect::Proven);
-        }
-        if registered.adopting == Adopting::Waiting {
-            registered.adopting = Adopting::Asked;
-            cx.effect(Effect::Adopt);
         }
         if self.draining.is_some() && !self.has_unproven() {
             // The roster takes the proof first.

@@ -36,7 +36,7 @@ enum State {
     Size {
         size: usize,
         digits: u8,
-        past: bool,
+        part: Part,
         line: u16,
     },
     Chunk(usize),

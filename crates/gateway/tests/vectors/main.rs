@@ -10,6 +10,8 @@ mod talk;
 mod codec;
 mod expect;
 mod run;
+#[path = "../client/socket.rs"]
+mod socket;
 #[path = "../client/web.rs"]
 mod web;
 

@@ -9,7 +9,8 @@ use serde_json::Value;
 use tidings_engineio::websocket::Opcode;
 
 use crate::expect::{check, hex};
-use crate::web::{Answer, Frame, Socket, Web};
+use crate::socket::{Frame, Socket};
+use crate::web::{Answer, Web};
 
 const NEXT_WITHIN: Duration = Duration::from_millis(1200);
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);

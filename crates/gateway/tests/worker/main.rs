@@ -1,5 +1,9 @@
 //! Workers with real sockets on loopback, and a house that does what the clients say.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+#[path = "../client/socket.rs"]
+mod socket;
 #[path = "../client/web.rs"]
 mod web;
 
@@ -15,7 +19,8 @@ use std::time::{Duration, Instant};
 use tidings_gateway::{Config, Deadlines, Gateway, Sender, inbox};
 
 use house::{Diary, House, Mail, Session};
-use web::{Answer, Frame, Socket, Web};
+use socket::{Frame, Socket};
+use web::{Answer, Web};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -78,6 +83,11 @@ fn post(sid: &str, body: &str) -> String {
 }
 
 impl Web {
+    /// Nothing comes but the end.
+    fn is_ended(&mut self) -> bool {
+        self.read.is_empty() && matches!(self.more(), Err(error) if error.kind() != std::io::ErrorKind::WouldBlock)
+    }
+
     fn get(&mut self, sid: &str) -> Answer {
         self.write(get(sid)).unwrap();
         self.answer().unwrap()

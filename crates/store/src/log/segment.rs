@@ -43,7 +43,10 @@ pub(crate) fn io(error: rusqlite::Error) -> ReadError {
 
 /// Every connection that may write the log: the settings that durability rests on.
 pub(crate) fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     conn.pragma_update(None, "page_size", 8192)?;
     conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "full")?;
@@ -75,15 +78,27 @@ pub(crate) fn insert(conn: &Connection, number: u64, record: &Record) -> rusqlit
         bytes += encoded.len();
         sums.push(crc);
     }
-    let header = Header { number, prev: record.prev, epoch: record.epoch, writer: record.writer, at: record.at, count: record.facts.len() as u32 };
+    let header =
+        Header { number, prev: record.prev, epoch: record.epoch, writer: record.writer, at: record.at, count: record.facts.len() as u32 };
     let mut rec = conn.prepare_cached("INSERT INTO rec VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    rec.execute(params![number as i64, header.prev as i64, header.epoch, header.writer as i64, header.at.0 as i64, header.count, header.crc(sums)])?;
+    rec.execute(params![
+        number as i64,
+        header.prev as i64,
+        header.epoch,
+        header.writer as i64,
+        header.at.0 as i64,
+        header.count,
+        header.crc(sums)
+    ])?;
     Ok(bytes)
 }
 
 /// The last record's number; None: it has none.
 pub(crate) fn last(conn: &Connection) -> rusqlite::Result<Option<u64>> {
-    conn.prepare_cached("SELECT n FROM rec ORDER BY n DESC LIMIT 1")?.query_row([], |row| row.get::<_, i64>(0)).optional().map(|n| n.map(|n| n as u64))
+    conn.prepare_cached("SELECT n FROM rec ORDER BY n DESC LIMIT 1")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .optional()
+        .map(|n| n.map(|n| n as u64))
 }
 
 impl Segment {
@@ -96,7 +111,11 @@ impl Segment {
         let conn = open_to_read(&path)?;
         let mark = conn
             .query_row("SELECT format, log_id, number, after FROM seg", [], |row| {
-                let mark = Mark { log_id: row.get::<_, i64>(1)? as u64, number: row.get::<_, i64>(2)? as u64, after: row.get::<_, i64>(3)? as u64 };
+                let mark = Mark {
+                    log_id: row.get::<_, i64>(1)? as u64,
+                    number: row.get::<_, i64>(2)? as u64,
+                    after: row.get::<_, i64>(3)? as u64,
+                };
                 Ok((row.get::<_, i64>(0)?, mark))
             })
             .map_err(io)?;
@@ -134,7 +153,6 @@ impl Segment {
         })
     }
 
-    
     pub(crate) fn header(&self, number: u64) -> Result<Option<Header>, ReadError> {
         self.with(|conn| header(conn, number).map(|found| found.map(|(header, _)| header)))
     }
@@ -239,7 +257,8 @@ fn checked(at: Position, encoded: &Encoded, crc: u32) -> Result<Fact, ReadError>
 fn read_record(conn: &Connection, header: &Header, crc: u32, out: &mut Chunk) -> Result<(), ReadError> {
     let first = Position::new(header.number, 0);
     let corrupt = |what| ReadError::Corrupt { at: first, what };
-    let mut select = conn.prepare_cached("SELECT tag, head, body, crc, pos FROM fact WHERE pos BETWEEN ?1 AND ?2 ORDER BY pos").map_err(io)?;
+    let mut select =
+        conn.prepare_cached("SELECT tag, head, body, crc, pos FROM fact WHERE pos BETWEEN ?1 AND ?2 ORDER BY pos").map_err(io)?;
     let mut rows = select.query([first.raw() as i64, Position::end_of(header.number).raw() as i64]).map_err(io)?;
     let mut sums = Vec::with_capacity(header.count as usize & 0x1ff);
     while let Some(row) = rows.next().map_err(io)? {

@@ -67,7 +67,10 @@ impl Segments {
             all.push(Arc::new(open_segment(file)?));
         }
         if all.is_empty() {
-            all.push(make(dir, Mark { log_id, number: 1, after: 0 }).map_err(|error| OpenError::Io { doing: "making the first segment", what: error.to_string() })?);
+            all.push(
+                make(dir, Mark { log_id, number: 1, after: 0 })
+                    .map_err(|error| OpenError::Io { doing: "making the first segment", what: error.to_string() })?,
+            );
         }
         let last = check_chain(&all)?;
         let newest = all.last().expect("there is at least the one just made").clone();
@@ -112,7 +115,9 @@ impl Segments {
         }
         let Some((_, conn)) = slot.as_ref() else { return Ok(()) };
         self.frames.store(0, Ordering::Relaxed);
-        let left: i64 = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)).map_err(unknown)?;
+        let left: i64 = conn
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+            .map_err(unknown)?;
         self.frames.fetch_add(u64::try_from(left).unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }
@@ -225,7 +230,9 @@ impl Log for Segments {
                 write.haunted = false;
                 self.last.store(*last, Ordering::Release);
             }
-            Err(error @ (AppendError::Fenced { .. } | AppendError::Unknown { goes_on: false, .. })) => write.broken = Some(error.to_string()),
+            Err(error @ (AppendError::Fenced { .. } | AppendError::Unknown { goes_on: false, .. })) => {
+                write.broken = Some(error.to_string())
+            }
             Err(AppendError::Unknown { goes_on: true, .. }) => write.haunted = true,
             Err(AppendError::Full) => {}
         }
@@ -396,7 +403,9 @@ fn seal_file(path: &Path) -> Result<(), AppendError> {
     match conn.query_row("PRAGMA journal_mode=DELETE", [], |row| row.get::<_, String>(0)) {
         Ok(mode) if mode == "delete" => {}
         Ok(_) => return Ok(()),
-        Err(error) if error.sqlite_error_code().is_some_and(|code| matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => return Ok(()),
+        Err(error) if error.sqlite_error_code().is_some_and(|code| matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
+            return Ok(());
+        }
         Err(error) => return Err(unknown(error)),
     }
     conn.close().map_err(|(_, error)| unknown(error))?;

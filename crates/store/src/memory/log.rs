@@ -153,8 +153,8 @@ impl Log for MemLog {
         let inner = self.lock();
         let time = Millis(id.time_ms());
         let first = inner.records.get(inner.records.partition_point(|head| head.at < time)).map_or(inner.entries.len(), |head| head.first);
-        let same_time = inner.entries.get(first..).unwrap_or_default().iter().take_while(|entry| entry.time == time);
-        let found = same_time.filter(|entry| matches!(&*entry.fact, Fact::Published(message) if message.id == id)).next();
+        let mut same_time = inner.entries.get(first..).unwrap_or_default().iter().take_while(|entry| entry.time == time);
+        let found = same_time.find(|entry| matches!(&*entry.fact, Fact::Published(message) if message.id == id));
         Ok(found.and_then(|entry| recent::published(&entry.fact).map(|message| (entry.at, message))))
     }
 }

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tidings_model::{Answer, Batch, BroadcastQuery, FeedItem, Limits, MailboxQuery, MessageId, Millis, Overflowed, Page, Position, Published, Request};
+use tidings_model::{
+    Answer, Batch, BroadcastQuery, FeedItem, Limits, MailboxQuery, MessageId, Millis, Overflowed, Page, Position, Published, Request,
+};
 
 use super::MemLog;
 use crate::log::{AppendError, Log};
@@ -36,6 +38,9 @@ pub enum Appended {
     /// What its callers are told comes with the next `notify`.
     Failed,
 }
+
+/// A ticket and its answer.
+pub type Told = (u64, Answer);
 
 /// The views and the log, as the writer sees them.
 struct Memory {
@@ -187,7 +192,7 @@ impl MemStore {
     }
 
     /// Feed items by worker first, then the answers that may leave.
-    pub fn notify(&mut self) -> (Vec<(u64, Answer)>, Vec<(usize, FeedItem)>) {
+    pub fn notify(&mut self) -> (Vec<Told>, Vec<(usize, FeedItem)>) {
         let mut answers = self.writer().ready();
         let mut items = Vec::new();
         if let Some(result) = self.appended.take() {

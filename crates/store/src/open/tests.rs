@@ -5,7 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Answer, AppNo, Attached, Code, Draft, EventType, Leave, MailboxQuery, Page, Print, Proofs, Register, Request, SocketId, Strictness, Target, Uid,
+    Accepted, Answer, AppNo, Attached, Code, Draft, EventType, Leave, MailboxQuery, Page, Print, Proofs, Register, Request, SocketId,
+    Strictness, Target, Uid,
 };
 
 use super::*;
@@ -28,8 +29,14 @@ fn ask(store: &Store, request: Request) -> Answer {
 }
 
 fn register(store: &Store, uid: &str, socket: u64) -> Attached {
-    let request =
-        Register { app: AppNo::DEFAULT, uid: Uid::trusted(uid), device_id: None, print: Print(1), addr: IpAddr::from([127, 0, 0, 1]), socket: SocketId(socket) };
+    let request = Register {
+        app: AppNo::DEFAULT,
+        uid: Uid::trusted(uid),
+        device_id: None,
+        print: Print(1),
+        addr: IpAddr::from([127, 0, 0, 1]),
+        socket: SocketId(socket),
+    };
     match ask(store, Request::Register(request)) {
         Answer::Attached(attached) => attached,
         other => panic!("{other:?}"),
@@ -37,7 +44,14 @@ fn register(store: &Store, uid: &str, socket: u64) -> Attached {
 }
 
 fn publish(store: &Store, to: Target) -> Accepted {
-    let draft = Draft { app: AppNo::DEFAULT, to, data: Json::string("hello"), ttl_s: 3600, strictness: Strictness::MayBeUnknown, idempotency: None };
+    let draft = Draft {
+        app: AppNo::DEFAULT,
+        to,
+        data: Json::string("hello"),
+        ttl_s: 3600,
+        strictness: Strictness::MayBeUnknown,
+        idempotency: None,
+    };
     match ask(store, Request::Publish(draft)) {
         Answer::Accepted(accepted) => accepted,
         other => panic!("{other:?}"),
@@ -96,14 +110,24 @@ fn every_caller_is_answered_also_while_it_closes() {
     let mut taken = 0;
     for n in 0..1000 {
         let tell = tell.clone();
-        let draft =
-            Draft { app: AppNo::DEFAULT, to: to_uid(&format!("{n}")), data: Json::null(), ttl_s: 60, strictness: Strictness::MayBeUnknown, idempotency: None };
-        taken += usize::from(store.ask(Lane::Backends, Request::Publish(draft), Box::new(move |_| tell.send(()).expect("somebody waits"))).is_ok());
+        let draft = Draft {
+            app: AppNo::DEFAULT,
+            to: to_uid(&format!("{n}")),
+            data: Json::null(),
+            ttl_s: 60,
+            strictness: Strictness::MayBeUnknown,
+            idempotency: None,
+        };
+        taken += usize::from(
+            store.ask(Lane::Backends, Request::Publish(draft), Box::new(move |_| tell.send(()).expect("somebody waits"))).is_ok(),
+        );
     }
     owner.close().expect("it closes");
     drop(tell);
     assert_eq!(told.iter().count(), taken);
-    assert!(store.ask(Lane::Devices, Request::Leave(Leave { reg: tidings_model::RegNo(0), socket: SocketId(0) }), Box::new(|_| ())).is_err());
+    assert!(
+        store.ask(Lane::Devices, Request::Leave(Leave { reg: tidings_model::RegNo(0), socket: SocketId(0) }), Box::new(|_| ())).is_err()
+    );
 }
 
 #[test]
@@ -146,7 +170,8 @@ fn views_that_are_no_database_are_rebuilt() {
     let (store, owner) = open(dir.path());
     let attached = register(&store, "42", 1);
     owner.close().expect("it closes");
-    std::fs::write(dir.path().join("state.db"), b"not a database, whatever it was before, and long enough to be looked at").expect("written");
+    std::fs::write(dir.path().join("state.db"), b"not a database, whatever it was before, and long enough to be looked at")
+        .expect("written");
     let (store, owner) = open(dir.path());
     assert_eq!(register(&store, "42", 2).token, attached.token);
     owner.close().expect("it closes");
@@ -258,7 +283,14 @@ fn below_the_reserve_it_is_read_only_and_known_devices_are_served() {
     let limits = Limits { disk_reserve_bytes: u64::MAX / 2, ..Limits::default() };
     let (store, owner) = Store::open(Config { limits, ..config(dir.path()) }).expect("it opens");
     assert_eq!(register(&store, "42", 2).token, attached.token);
-    let draft = Draft { app: AppNo::DEFAULT, to: Target::All, data: Json::null(), ttl_s: 60, strictness: Strictness::MayBeUnknown, idempotency: None };
+    let draft = Draft {
+        app: AppNo::DEFAULT,
+        to: Target::All,
+        data: Json::null(),
+        ttl_s: 60,
+        strictness: Strictness::MayBeUnknown,
+        idempotency: None,
+    };
     match ask(&store, Request::Publish(draft)) {
         Answer::Refused(refusal) => assert_eq!(refusal.code, Code::StorageUnavailable),
         other => panic!("{other:?}"),

@@ -48,7 +48,8 @@ impl Source {
 impl Time {
     /// `last`: log time of the last fact.
     pub(crate) fn start(source: Source, last: Option<Millis>, accept: bool) -> Result<Self, OpenError> {
-        let clock = Clock::start(last, source.reading(), accept).map_err(|now| OpenError::ClockAhead { last: last.unwrap_or_default(), now })?;
+        let clock =
+            Clock::start(last, source.reading(), accept).map_err(|now| OpenError::ClockAhead { last: last.unwrap_or_default(), now })?;
         Ok(Self { source, clock: Mutex::new(clock) })
     }
 

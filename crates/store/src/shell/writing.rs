@@ -9,8 +9,8 @@ use tidings_model::{Answer, Code, Millis, Refusal};
 
 use super::committer::Appended;
 use super::{Asked, Disk, Outgoing, Shared, answers_only};
-use crate::log::folder::Folder;
 use crate::log::AppendError;
+use crate::log::folder::Folder;
 use crate::writer::{Flight, Gate, Writer};
 use crate::{Health, ReadError, Reply};
 

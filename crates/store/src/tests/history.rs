@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Adopt, Answer, AppNo, Attached, Dev, DeviceId, DirectProof, Draft, Fact, Idempotency, Leave, MailboxQuery, MessageId, Millis, Page, Position, Print, Proof, Proofs,
-    Register, Report, Request, SocketId, State, Strictness, Target, Targets, Token, Uid,
+    Adopt, Answer, AppNo, Attached, Dev, DeviceId, DirectProof, Draft, Fact, Idempotency, Leave, MailboxQuery, MessageId, Millis, Page,
+    Position, Print, Proof, Proofs, Register, Report, Request, SocketId, State, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::subject::Subject;
@@ -190,7 +190,13 @@ fn prove(rng: &mut Rng, known: &Known) -> Option<Proofs> {
         let dev = somebody(rng, known)?.dev?;
         let (to, ..) = rng.pick(&known.messages)?;
         let direct = known.messages.iter().filter(|(at, _, devs)| at <= to && devs.contains(&dev) && !rng.one_in(4));
-        proofs.direct.extend(direct.map(|(at, ..)| DirectProof { message: *at, dev, state: State::Reached, proof: Proof::Engine, after_ms: 7 }));
+        proofs.direct.extend(direct.map(|(at, ..)| DirectProof {
+            message: *at,
+            dev,
+            state: State::Reached,
+            proof: Proof::Engine,
+            after_ms: 7,
+        }));
         if !rng.one_in(4) {
             proofs.cursors.push((dev, *to));
         }
@@ -207,7 +213,15 @@ fn report(rng: &mut Rng, known: &Known) -> Report {
         _ => (message.map(|(_, id, _)| id), None),
     };
     let written = if rng.one_in(4) { Position::new(known.end.record() / 2, 0) } else { known.end };
-    Report { app: AppNo::DEFAULT, reg: who.as_ref().map(|who| who.reg), dev: who.and_then(|who| who.dev), id, inferred, written, status: Json::string("ok") }
+    Report {
+        app: AppNo::DEFAULT,
+        reg: who.as_ref().map(|who| who.reg),
+        dev: who.and_then(|who| who.dev),
+        id,
+        inferred,
+        written,
+        status: Json::string("ok"),
+    }
 }
 
 fn read(rng: &mut Rng, known: &Known) -> Option<MailboxQuery> {
@@ -216,4 +230,3 @@ fn read(rng: &mut Rng, known: &Known) -> Option<MailboxQuery> {
     let after = *known.cursors.get(&dev)?;
     Some(MailboxQuery { dev, after, upto: known.end, messages_max, bytes_max: 50, first: rng.one_in(2) })
 }
-

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
-    Accepted, Adopt, Answer, Attached, Code, Dev, Draft, Fact, Idempotency, Limits, MailboxQuery, MessageId, Millis, Page, Position, Proofs, RegNo, Register, Report, Request,
-    SocketId, Strictness, Target, Targets, Token, Uid,
+    Accepted, Adopt, Answer, Attached, Code, Dev, Draft, Fact, Idempotency, Limits, MailboxQuery, MessageId, Millis, Page, Position,
+    Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::history::{Act, Outcome};
@@ -58,7 +58,16 @@ pub(super) struct Reference {
 impl Reference {
     pub(super) fn new(limits: Limits) -> Self {
         let (regs, devices, messages) = (Vec::new(), Vec::new(), Vec::new());
-        Self { limits, now: 1_700_000_000_000, regs, devices, messages, had: BTreeSet::new(), keys: BTreeMap::new(), sockets: BTreeMap::new() }
+        Self {
+            limits,
+            now: 1_700_000_000_000,
+            regs,
+            devices,
+            messages,
+            had: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+        }
     }
 
     pub(super) fn check(&mut self, act: &Act, outcome: &Outcome, facts: Facts<'_>, context: &str) {
@@ -132,7 +141,11 @@ impl Reference {
 
     fn first_time(&mut self, ask: &Register, attached: &Attached, facts: Facts<'_>, context: &str) {
         let of_device: Vec<RegNo> = self.living(&ask.uid).into_iter().filter(|reg| self.reg(*reg).device_id.is_some()).collect();
-        let evicted: Vec<RegNo> = facts.iter().flat_map(|(.., fact)| if let Fact::Unregistered(ended) = fact { ended.regs.clone() } else { Vec::new() }).map(|(reg, _)| reg).collect();
+        let evicted: Vec<RegNo> = facts
+            .iter()
+            .flat_map(|(.., fact)| if let Fact::Unregistered(ended) = fact { ended.regs.clone() } else { Vec::new() })
+            .map(|(reg, _)| reg)
+            .collect();
         let evicts = ask.device_id.is_some() && of_device.len() >= self.limits.devices_per_uid;
         assert_eq!(evicted.len(), usize::from(evicts), "{context}");
         for reg in evicted {
@@ -146,7 +159,15 @@ impl Reference {
         let born = facts.iter().find(|(.., fact)| matches!(fact, Fact::Registered(_))).expect(context).0;
         assert_eq!(attached.cursor, born, "it starts at now: {context}");
         self.regs.push(Reg { uid: ask.uid.clone(), device_id: ask.device_id.clone(), token: attached.token.clone(), is_dead: false });
-        self.devices.push(Device { reg: attached.reg, print: ask.print, addr: ask.addr, cursor: born, born, heir_of: None, is_dead: false });
+        self.devices.push(Device {
+            reg: attached.reg,
+            print: ask.print,
+            addr: ask.addr,
+            cursor: born,
+            born,
+            heir_of: None,
+            is_dead: false,
+        });
     }
 
     fn come_back(&mut self, ask: &Register, attached: &Attached, facts: Facts<'_>, context: &str) {
@@ -163,7 +184,8 @@ impl Reference {
             assert_eq!(attached.dev, ghosts.first().copied(), "{context}");
             return;
         }
-        let same: Vec<Dev> = ghosts.iter().copied().filter(|dev| (self.device(*dev).print, self.device(*dev).addr) == (ask.print, ask.addr)).collect();
+        let same: Vec<Dev> =
+            ghosts.iter().copied().filter(|dev| (self.device(*dev).print, self.device(*dev).addr) == (ask.print, ask.addr)).collect();
         let is_online = |dev: &Dev| self.serving(*dev).is_some();
         match attached.dev {
             Some(dev) if !is_new => assert!(same.contains(&dev) && (!is_online(&dev) || same.iter().all(is_online)), "{context}"),
@@ -179,7 +201,10 @@ impl Reference {
 
     /// The ghosts beside a new one: where four existed a free one has ended.
     fn one_more(&mut self, reg: RegNo, ghosts: &[Dev], facts: Facts<'_>, context: &str) -> Vec<Dev> {
-        let ended: Vec<Dev> = facts.iter().flat_map(|(.., fact)| if let Fact::Unregistered(ended) = fact { ended.ghosts.clone() } else { Vec::new() }).collect();
+        let ended: Vec<Dev> = facts
+            .iter()
+            .flat_map(|(.., fact)| if let Fact::Unregistered(ended) = fact { ended.ghosts.clone() } else { Vec::new() })
+            .collect();
         assert_eq!(ended.len(), usize::from(ghosts.len() == Limits::GHOSTS), "{context}");
         for dev in ended {
             assert!(ghosts.contains(&dev) && self.serving(dev).is_none(), "{context}");
@@ -224,7 +249,11 @@ impl Reference {
                 Answer::Refused(refusal) => assert_eq!(refusal.code, Code::IdempotencyMismatch, "{context}"),
                 _ => panic!("{context}"),
             }
-            assert_eq!(matches!(answer, Answer::Accepted(_)), draft.idempotency.is_some_and(|idempotency| idempotency.request == *request), "{context}");
+            assert_eq!(
+                matches!(answer, Answer::Accepted(_)),
+                draft.idempotency.is_some_and(|idempotency| idempotency.request == *request),
+                "{context}"
+            );
             return;
         }
         let (devs, unknown) = self.targets(&draft.to);
@@ -236,7 +265,11 @@ impl Reference {
         let online = devs.iter().filter(|dev| self.serving(**dev).is_some()).count();
         assert_eq!((accepted.devices as usize, accepted.online as usize), (devs.len(), online), "{context}");
         assert_eq!(accepted.invalid.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), unknown, "{context}");
-        assert_eq!((accepted.expires.0, accepted.id.time_ms(), accepted.replayed), (self.now + u64::from(draft.ttl_s) * 1000, self.now, false), "{context}");
+        assert_eq!(
+            (accepted.expires.0, accepted.id.time_ms(), accepted.replayed),
+            (self.now + u64::from(draft.ttl_s) * 1000, self.now, false),
+            "{context}"
+        );
         let stored = facts.iter().find_map(|(at, _, fact)| if let Fact::Published(message) = fact { Some((*at, message)) } else { None });
         assert_eq!(stored.map(|(at, message)| (at, message.id)), Some((accepted.at, accepted.id)), "{context}");
         let targets = if draft.to == Target::All { Targets::Everyone } else { Targets::Devices(devs) };
@@ -281,10 +314,14 @@ impl Reference {
         let mut news = BTreeSet::new();
         for direct in &proofs.direct {
             let device = self.device(direct.dev);
-            let is_news = !device.is_dead && direct.message > device.born && direct.message > device.cursor && !self.had.contains(&(direct.dev, direct.message));
+            let is_news = !device.is_dead
+                && direct.message > device.born
+                && direct.message > device.cursor
+                && !self.had.contains(&(direct.dev, direct.message));
             news.extend(is_news.then_some((direct.dev, direct.message)));
         }
-        let told: Vec<_> = facts.iter().flat_map(|(.., fact)| if let Fact::Proven(proven) = fact { proven.direct.clone() } else { Vec::new() }).collect();
+        let told: Vec<_> =
+            facts.iter().flat_map(|(.., fact)| if let Fact::Proven(proven) = fact { proven.direct.clone() } else { Vec::new() }).collect();
         assert_eq!(told.iter().map(|direct| (direct.dev, direct.message)).collect::<BTreeSet<_>>(), news, "{context}");
         assert_eq!(told.len(), news.len(), "{context}");
         self.had.extend(news);
@@ -297,14 +334,18 @@ impl Reference {
     }
 
     fn report(&mut self, report: &Report, facts: Facts<'_>, context: &str) {
-        let told = facts.iter().find_map(|(.., fact)| if let Fact::Reported(reported) = fact { Some(reported.clone()) } else { None }).expect(context);
+        let told = facts
+            .iter()
+            .find_map(|(.., fact)| if let Fact::Reported(reported) = fact { Some(reported.clone()) } else { None })
+            .expect(context);
         let named = report.id.and_then(|id| self.messages.iter().find(|message| message.id == id));
         assert_eq!(told.message, named.map(|message| message.at).or(report.inferred), "{context}");
         let proves = match (named, report.dev) {
             (Some(message), Some(dev)) if report.reg.is_some() && message.at <= report.written => {
                 let device = self.device(dev);
                 let is_target = if let Targets::Devices(devs) = &message.targets { devs.contains(&dev) } else { device.born < message.at };
-                (is_target && !device.is_dead && message.at > device.cursor && !self.had.contains(&(dev, message.at))).then_some((dev, message.at))
+                (is_target && !device.is_dead && message.at > device.cursor && !self.had.contains(&(dev, message.at)))
+                    .then_some((dev, message.at))
             }
             _ => None,
         };
@@ -343,7 +384,9 @@ impl Reference {
     }
 
     fn wanted(&self, query: &MailboxQuery) -> Vec<(Position, usize)> {
-        let is_inside = |message: &&Message| message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time;
+        let is_inside = |message: &&Message| {
+            message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time
+        };
         let is_for = |message: &&Message| match &message.targets {
             Targets::Everyone => true,
             Targets::Devices(devs) => self.whose(query.dev, message.at).is_some_and(|dev| devs.contains(&dev)),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tidings_model::{AppName, AppNo, Batch, DirectProof, Entry, Event, EventId, Fact, Position, Published, RegNo, Registered, Reported, What, Who};
+use tidings_model::{
+    AppName, AppNo, Batch, DirectProof, Entry, Event, EventId, Fact, Position, Published, RegNo, Registered, Reported, What, Who,
+};
 
 use super::{Base, Key, Reg, Row};
 use crate::{EventPage, EventQuery, ReadError};
@@ -118,7 +120,8 @@ fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, Wha
     let Some(Row::Device(device)) = source.base.get(&Key::Device(proof.dev))? else { return Ok(None) };
     let Some(reg) = reg(source, device.reg)? else { return Ok(None) };
     let id = message(source, proof.message)?.map(|message| message.id);
-    let what = What::Reported { who: who(&reg), message: id, state: Some(proof.state), proof: Some(proof.proof), status: None, inferred: false };
+    let what =
+        What::Reported { who: who(&reg), message: id, state: Some(proof.state), proof: Some(proof.proof), status: None, inferred: false };
     Ok(Some((reg.app, what)))
 }
 
@@ -126,6 +129,8 @@ fn reported(source: &Source<'_>, fact: &Reported) -> Result<(AppNo, What), ReadE
     let reg = fact.reg.map_or(Ok(None), |no| reg(source, no))?;
     let message = fact.message.map_or(Ok(None), |at| message(source, at))?.map(|message| message.id);
     let who = reg.map_or_else(Who::default, |reg| who(&reg));
-    Ok((fact.app, What::Reported { who, message, state: fact.state, proof: fact.proof, status: Some(fact.status.clone()), inferred: fact.inferred }))
+    Ok((
+        fact.app,
+        What::Reported { who, message, state: fact.state, proof: fact.proof, status: Some(fact.status.clone()), inferred: fact.inferred },
+    ))
 }
-

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tidings_model::{AppNo, Dev, Entry, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered, Reported, Targets, Unregistered, UserNo, Why};
+use tidings_model::{
+    AppNo, Dev, Entry, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered, Reported, Targets,
+    Unregistered, UserNo, Why,
+};
 
 use super::{Cursor, Device, Kept, Key, Letter, Receipt, Reg, Row, Rows, User};
 use crate::ReadError;
@@ -195,7 +198,10 @@ fn proven(rows: &mut impl Rows, time: Millis, fact: &Proven) -> Result<(), ReadE
         // What the cursor passes with the same fact needs no receipt: nothing below a cursor is read.
         let passed = moved.binary_search_by_key(&direct.dev, |(dev, _)| *dev).is_ok_and(|index| moved[index].1 >= direct.message);
         if !passed {
-            rows.put(Key::Receipt(direct.dev, direct.message), Row::Receipt(Receipt { state: direct.state, proof: direct.proof, since: time }));
+            rows.put(
+                Key::Receipt(direct.dev, direct.message),
+                Row::Receipt(Receipt { state: direct.state, proof: direct.proof, since: time }),
+            );
         }
     }
     for (dev, to) in moved {

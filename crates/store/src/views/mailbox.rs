@@ -146,7 +146,13 @@ pub(crate) struct Paged {
 }
 
 /// One page of a device's mailbox; the views must have seen `query.upto`.
-pub(crate) fn mailbox<M: Mail + ?Sized>(mail: &M, bodies: Bodies<'_>, query: &MailboxQuery, limits: &Limits, now: Millis) -> Result<Paged, ReadError> {
+pub(crate) fn mailbox<M: Mail + ?Sized>(
+    mail: &M,
+    bodies: Bodies<'_>,
+    query: &MailboxQuery,
+    limits: &Limits,
+    now: Millis,
+) -> Result<Paged, ReadError> {
     let Some(reader) = reader_of(mail, query.dev)? else { return Ok(Paged { page: nothing(query.upto), cut: None }) };
     let mut part = Part { after: query.after, upto: query.upto };
     let cut = if query.first { cut(mail, &reader, part, limits, now)? } else { None };
@@ -158,7 +164,13 @@ pub(crate) fn mailbox<M: Mail + ?Sized>(mail: &M, bodies: Bodies<'_>, query: &Ma
 }
 
 /// One page of an app's broadcasts, within the mailbox bound counted from the newest.
-pub(crate) fn broadcasts<M: Mail + ?Sized>(mail: &M, bodies: Bodies<'_>, query: &BroadcastQuery, limits: &Limits, now: Millis) -> Result<Page, ReadError> {
+pub(crate) fn broadcasts<M: Mail + ?Sized>(
+    mail: &M,
+    bodies: Bodies<'_>,
+    query: &BroadcastQuery,
+    limits: &Limits,
+    now: Millis,
+) -> Result<Page, ReadError> {
     let reader = Reader { app: query.app, dev: None };
     let mut part = Part { after: query.after, upto: query.upto };
     if let Some(cut) = cut(mail, &reader, part, limits, now)? {
@@ -198,7 +210,14 @@ fn cut<M: Mail + ?Sized>(mail: &M, reader: &Reader, part: Part, limits: &Limits,
     Ok(cut)
 }
 
-fn page<M: Mail + ?Sized>(mail: &M, bodies: Bodies<'_>, reader: &Reader, part: Part, max: (usize, usize), now: Millis) -> Result<Page, ReadError> {
+fn page<M: Mail + ?Sized>(
+    mail: &M,
+    bodies: Bodies<'_>,
+    reader: &Reader,
+    part: Part,
+    max: (usize, usize),
+    now: Millis,
+) -> Result<Page, ReadError> {
     let mut oldest = wanted(mail, reader, part, Order::Oldest, now)?;
     let mut page = nothing(part.upto);
     let mut bytes = 0;
@@ -238,6 +257,11 @@ impl Mail for super::maps::Maps {
             return Ok(Vec::new());
         }
         let first = Position::from_raw(after.raw() + 1);
-        Ok(self.receipts.range((dev, first)..=(dev, upto)).filter(|(_, receipt)| receipt.state >= tidings_model::State::Reached).map(|((_, at), _)| *at).collect())
+        Ok(self
+            .receipts
+            .range((dev, first)..=(dev, upto))
+            .filter(|(_, receipt)| receipt.state >= tidings_model::State::Reached)
+            .map(|((_, at), _)| *at)
+            .collect())
     }
 }

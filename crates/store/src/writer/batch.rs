@@ -20,8 +20,13 @@ pub(crate) struct Landed<T> {
     /// What became durable; None: the append failed.
     pub batch: Option<Arc<Batch>>,
     /// In the order of deciding.
-    pub answers: Vec<(T, Answer)>,
+    pub answers: Vec<Ticketed<T>>,
 }
+
+/// An answer and what it goes back to.
+type Ticketed<T> = (T, Answer);
+/// A step to take back, and when it was done.
+type Step = (u64, Undo);
 
 /// How a decision that is dropped is taken back where it is not in a layer.
 pub(super) enum Undo {
@@ -37,7 +42,7 @@ pub(super) struct Batching<T> {
     last: u64,
     open: Open<T>,
     flying: Option<Flying<T>>,
-    ready: Vec<(T, Answer)>,
+    ready: Vec<Ticketed<T>>,
     /// Counts decisions, so that they are taken back in reverse.
     step: u64,
 }
@@ -48,14 +53,14 @@ struct Open<T> {
     /// About the size of the last record, and of all.
     record_bytes: usize,
     bytes: usize,
-    answers: Vec<(T, Answer)>,
-    undo: Vec<(u64, Undo)>,
+    answers: Vec<Ticketed<T>>,
+    undo: Vec<Step>,
 }
 
 struct Flying<T> {
     batch: Batch,
-    answers: Vec<(T, Answer)>,
-    undo: Vec<(u64, Undo)>,
+    answers: Vec<Ticketed<T>>,
+    undo: Vec<Step>,
 }
 
 /// A batch is full at either.
@@ -159,24 +164,28 @@ impl<T> Batching<T> {
                 Refusal::new(Code::OutcomeUnknown, "it may be stored or not; ask again with the same key")
             }
         };
-        let Flying { answers, undo, .. } = self.flying.take().unwrap_or(Flying { batch: Batch { entries: Vec::new(), upto: Position::ZERO }, answers: Vec::new(), undo: Vec::new() });
+        let Flying { answers, undo, .. } = self.flying.take().unwrap_or(Flying {
+            batch: Batch { entries: Vec::new(), upto: Position::ZERO },
+            answers: Vec::new(),
+            undo: Vec::new(),
+        });
         let mut answers = refuse_all(answers, &refusal);
         let (dropped, later) = self.take_open();
         answers.extend(dropped);
         (Landed { batch: None, answers }, in_order(undo, later))
     }
 
-    pub(super) fn drop_open(&mut self) -> (Vec<(T, Answer)>, Vec<Undo>) {
+    pub(super) fn drop_open(&mut self) -> (Vec<Ticketed<T>>, Vec<Undo>) {
         let (answers, undo) = self.take_open();
         (answers, in_order(undo, Vec::new()))
     }
 
-    fn take_open(&mut self) -> (Vec<(T, Answer)>, Vec<(u64, Undo)>) {
+    fn take_open(&mut self) -> (Vec<Ticketed<T>>, Vec<Step>) {
         let open = std::mem::replace(&mut self.open, Open::new());
         (refuse_all(open.answers, &unstored()), open.undo)
     }
 
-    pub(super) fn ready(&mut self) -> Vec<(T, Answer)> {
+    pub(super) fn ready(&mut self) -> Vec<Ticketed<T>> {
         std::mem::take(&mut self.ready)
     }
 
@@ -212,11 +221,11 @@ fn unstored() -> Refusal {
 }
 
 /// Refusals stay what they were only where they promised nothing: one that rests on a dropped decision is no longer true.
-fn refuse_all<T>(answers: Vec<(T, Answer)>, refusal: &Refusal) -> Vec<(T, Answer)> {
+fn refuse_all<T>(answers: Vec<Ticketed<T>>, refusal: &Refusal) -> Vec<Ticketed<T>> {
     answers.into_iter().map(|(ticket, _)| (ticket, Answer::Refused(refusal.clone()))).collect()
 }
 
-fn in_order(earlier: Vec<(u64, Undo)>, later: Vec<(u64, Undo)>) -> Vec<Undo> {
+fn in_order(earlier: Vec<Step>, later: Vec<Step>) -> Vec<Undo> {
     let mut all = earlier;
     all.extend(later);
     all.sort_by_key(|(step, _)| *step);

@@ -26,7 +26,7 @@ struct Held {
 }
 
 /// Entries of one generation; about 200 bytes each.
-const GENERATION: usize = 100_000;
+const GENERATION: usize = 200_000;
 
 fn weight(row: &Row) -> usize {
     match row {
@@ -69,7 +69,8 @@ impl Cache {
     }
 
     pub(super) fn merged(&mut self, mark: Position) {
-        while let Some((_, keys)) = self.batches.pop_front_if(|(upto, _)| *upto <= mark) {
+        while self.batches.front().is_some_and(|(upto, _)| *upto <= mark) {
+            let keys = self.batches.pop_front().map_or(Vec::new(), |(_, keys)| keys);
             for key in keys {
                 let Some(held) = self.young.get_mut(&key).or_else(|| self.old.get_mut(&key)) else { continue };
                 if held.dirty.take_if(|upto| *upto <= mark).is_none() {

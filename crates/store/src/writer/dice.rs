@@ -1,7 +1,9 @@
 //! Random bits for tokens and ids, drawn by the shell.
 
 /// A source of random bytes: the system's in the real store, a seed's in tests.
-pub(crate) struct Dice(Box<dyn FnMut(&mut [u8]) + Send>);
+pub(crate) struct Dice(Fill);
+
+type Fill = Box<dyn FnMut(&mut [u8]) + Send>;
 
 impl Dice {
     pub(crate) fn new(fill: impl FnMut(&mut [u8]) + Send + 'static) -> Self {

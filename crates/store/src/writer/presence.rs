@@ -226,7 +226,9 @@ impl Presence {
         if served {
             attached.dev = None;
         }
-        let back = displaced.filter(|_| served).and_then(|old| sockets.all.iter_mut().find(|attached| attached.socket == old && attached.dev.is_none()));
+        let back = displaced
+            .filter(|_| served)
+            .and_then(|old| sockets.all.iter_mut().find(|attached| attached.socket == old && attached.dev.is_none()));
         match back {
             Some(old) => old.dev = *dev,
             None if served => self.serve_less(place.app),

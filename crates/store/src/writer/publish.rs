@@ -1,9 +1,11 @@
 //! A message is taken: whom it is for, whether its key was used before, when nobody gets it any more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    Accepted, Answer, Code, Dev, Draft, Fact, Idempotency, Invalid, MessageId, Position, Published, Refusal, RegNo, Strictness, Target, Targets, Token, Uid,
+    Accepted, Answer, Code, Dev, Draft, Fact, Idempotency, Invalid, MessageId, Position, Published, Refusal, RegNo, Strictness, Target,
+    Targets, Token, Uid,
 };
 
 use super::{Beneath, SETTLED_BYTES, Writer};
@@ -16,8 +18,9 @@ const INVALID_MAX: usize = 100;
 /// Whom a target means now.
 #[derive(Default)]
 struct Found {
-    devs: Vec<Dev>,
-    online: u32,
+    devs: BTreeSet<Dev>,
+    /// Those of them with a socket.
+    online: BTreeSet<Dev>,
     concerns: u64,
     invalid: Vec<Invalid>,
 }
@@ -59,10 +62,13 @@ impl<B: Beneath, T> Writer<B, T> {
         };
         let Found { devs, online, concerns, invalid } = found;
         let (targets, devices, online) = match to {
-            Target::All => (Targets::Everyone, self.layers.numbers().devices.get(&draft.app).copied().unwrap_or(0), self.presence.devices(draft.app)),
+            Target::All => {
+                (Targets::Everyone, self.layers.numbers().devices.get(&draft.app).copied().unwrap_or(0), self.presence.devices(draft.app))
+            }
             Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => {
-                let devices = u32::try_from(devs.len()).unwrap_or(u32::MAX);
-                (Targets::Devices(devs), devices, online)
+                let count = |devs: &BTreeSet<Dev>| u32::try_from(devs.len()).unwrap_or(u32::MAX);
+                let (devices, online) = (count(&devs), count(&online));
+                (Targets::Devices(devs.into_iter().collect()), devices, online)
             }
         };
         let fact = Published {
@@ -115,13 +121,10 @@ impl<B: Beneath, T> Writer<B, T> {
             }
             Target::TokenOrUid(neither) => found.invalid.push(Invalid { value: neither.clone(), code: Code::UnknownTarget }),
         }
-        found.devs.sort_unstable();
-        found.devs.dedup();
         if let (Strictness::MustBeKnown, Some(invalid)) = (draft.strictness, found.invalid.first()) {
             return Ok(Err(unknown(&draft.to, invalid)));
         }
         found.invalid.truncate(INVALID_MAX);
-        found.online = self.count_online(&found.devs)?;
         Ok(Ok(found))
     }
 
@@ -162,21 +165,21 @@ impl<B: Beneath, T> Writer<B, T> {
         let Some(reg) = self.layers.reg(no)?.filter(|reg| reg.dead.is_none()) else { return Ok(()) };
         found.concerns |= self.worker_bit(reg.app, &reg.uid);
         found.devs.extend(&reg.devs);
+        found.online.extend(reg.devs.iter().filter(|dev| self.presence.serving(no, **dev).is_some()));
         Ok(())
-    }
-
-    fn count_online(&mut self, devs: &[Dev]) -> Result<u32, ReadError> {
-        let mut online = 0;
-        for dev in devs {
-            let Some(device) = self.layers.device(*dev)? else { continue };
-            online += u32::from(self.presence.serving(device.reg, *dev).is_some());
-        }
-        Ok(online)
     }
 }
 
 fn accepted(at: Position, fact: &Published, replayed: bool) -> Answer {
-    Answer::Accepted(Accepted { id: fact.id, at, expires: fact.expires, devices: fact.devices, online: fact.online, invalid: fact.invalid.clone(), replayed })
+    Answer::Accepted(Accepted {
+        id: fact.id,
+        at,
+        expires: fact.expires,
+        devices: fact.devices,
+        online: fact.online,
+        invalid: fact.invalid.clone(),
+        replayed,
+    })
 }
 
 fn names_bytes(to: &Target) -> usize {

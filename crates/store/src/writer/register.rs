@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidings_model::{
-    Adopt, Answer, Attached, Code, Dev, Fact, Ghost as GhostFact, Millis, Position, Refusal, RegNo, Register, Registered, SocketId, Token, Unregistered, UserNo, Why,
+    Adopt, Answer, Attached, Code, Dev, Fact, Ghost as GhostFact, Millis, Position, Refusal, RegNo, Register, Registered, SocketId, Token,
+    Unregistered, UserNo, Why,
 };
 
 use super::batch::Undo;
@@ -58,7 +59,9 @@ impl<B: Beneath, T> Writer<B, T> {
         let before = self.presence.reg_of(ask.socket);
         if before.is_none() && user_no.is_some_and(|user| self.presence.sockets_of(user) >= self.limits.sockets_per_uid) {
             let limit = self.limits.sockets_per_uid as u64;
-            return Ok(Answer::Refused(Refusal::new(Code::QuotaExceeded, "this uid has as many sockets as it may have").field("uid").sizes(limit, limit + 1)));
+            return Ok(Answer::Refused(
+                Refusal::new(Code::QuotaExceeded, "this uid has as many sockets as it may have").field("uid").sizes(limit, limit + 1),
+            ));
         }
         if let Some(known) = &known
             && before == Some(known.no)
@@ -96,7 +99,13 @@ impl<B: Beneath, T> Writer<B, T> {
             Choice::Back(dev) | Choice::Over(dev) => self.attach(known, ask, Some(dev)),
             Choice::Extra => self.attach(known, ask, None),
             Choice::New { heir_of, ends } => {
-                let new = NewGhost { print: ask.print, addr: ask.addr, heir_of: heir_of.map(|(dev, _)| dev), cursor: heir_of.map(|(_, cursor)| cursor), ends };
+                let new = NewGhost {
+                    print: ask.print,
+                    addr: ask.addr,
+                    heir_of: heir_of.map(|(dev, _)| dev),
+                    cursor: heir_of.map(|(_, cursor)| cursor),
+                    ends,
+                };
                 match self.new_ghost(known, new)? {
                     Ok(dev) => self.attach(known, ask, Some(dev)),
                     Err(refusal) => Ok(Answer::Refused(refusal)),
@@ -141,7 +150,9 @@ impl<B: Beneath, T> Writer<B, T> {
     fn first_time(&mut self, user: Option<(UserNo, Arc<User>)>, ask: &Register) -> Result<Answer, ReadError> {
         if !self.newcomers.admit(ask.addr, self.limits.registrations_per_address_per_hour, self.now) {
             let limit = u64::from(self.limits.registrations_per_address_per_hour);
-            return Ok(Answer::Refused(Refusal::new(Code::RateLimited, "this address has made as many registrations as it may in an hour").sizes(limit, limit + 1)));
+            return Ok(Answer::Refused(
+                Refusal::new(Code::RateLimited, "this address has made as many registrations as it may in an hour").sizes(limit, limit + 1),
+            ));
         }
         let evicted = match &user {
             Some((_, user)) if ask.device_id.is_some() => self.oldest_beyond(user)?,
@@ -205,7 +216,8 @@ impl<B: Beneath, T> Writer<B, T> {
             // Registered as somebody else without leaving first: the last one counts.
             self.presence.leave(before, ask.socket, self.now);
         }
-        let displaced = dev.and_then(|dev| self.presence.serving(known.no, dev)).map(|(socket, _)| socket).filter(|socket| *socket != ask.socket);
+        let displaced =
+            dev.and_then(|dev| self.presence.serving(known.no, dev)).map(|(socket, _)| socket).filter(|socket| *socket != ask.socket);
         let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no };
         let attachment = self.presence.attach(place, ask.socket, dev);
         self.batching.undo(Undo::Attached(attachment), self.layers.rests);

@@ -120,7 +120,8 @@ impl Answered {
             let (uid, device) = who.split_once('/').expect("uid/device");
             let device_id = (!device.is_empty()).then(|| DeviceId::trusted(device));
             let socket = SocketId(n as u64);
-            let register = Register { app: AppNo::DEFAULT, uid: Uid::trusted(uid), device_id, print: Print(1), addr: [127, 0, 0, 1].into(), socket };
+            let register =
+                Register { app: AppNo::DEFAULT, uid: Uid::trusted(uid), device_id, print: Print(1), addr: [127, 0, 0, 1].into(), socket };
             let Answer::Attached(attached) = ask(store, Request::Register(register)) else { panic!("{who} is refused") };
             assert_eq!(attached.token.as_str(), token, "{who} had another token");
             ask(store, Request::Leave(Leave { reg: attached.reg, socket }));

@@ -8,7 +8,9 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Strictness, Target, Uid};
+use tidings_model::{
+    Answer, AppNo, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Strictness, Target, Uid,
+};
 use tidings_store::{Lane, Owner, Store};
 
 use crate::{open, variable};
@@ -39,7 +41,8 @@ fn a_process_that_is_killed() {
     let seed = variable("TIDINGS_CRASH_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(0);
     let (store, owner) = open(Path::new(&dir), 0).expect("it opens");
     let owner = Arc::new(Mutex::new(Some(owner)));
-    say("@R ready".to_owned());
+    // The test runner has begun a line of its own.
+    say("\n@R ready".to_owned());
     drive(&store, seed);
     // The lane is shut: the store has stopped.
     let why = owner.lock().expect("nobody panicked").as_ref().and_then(Owner::wait_fatal);

@@ -19,7 +19,11 @@ fn after_an_fsync_that_failed_once_nothing_is_written_and_the_process_ends() {
     for (round, when) in [3, 20, 61].into_iter().enumerate() {
         let dir = TempDir::new().expect("a folder");
         let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
-        let mut process = child::spawn(dir.path(), round as u64, &["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject]);
+        let mut process = child::spawn(
+            dir.path(),
+            round as u64,
+            &["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject],
+        );
         let mut answered = Answered::default();
         answered.listen(process.stdout.take().expect("a pipe"), || ());
         assert!(!process.wait().expect("it ended").success());
@@ -34,4 +38,3 @@ fn after_an_fsync_that_failed_once_nothing_is_written_and_the_process_ends() {
         answered.check(dir.path());
     }
 }
-

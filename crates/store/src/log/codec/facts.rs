@@ -2,8 +2,8 @@
 
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Code, Dev, DeviceId, DirectProof, Fact, Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered,
-    Reported, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    AppNo, Code, Dev, DeviceId, DirectProof, Fact, Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven,
+    Published, RegNo, Registered, Reported, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Bytes, Encoded, Malformed, Put, VERSION, tag};
@@ -72,7 +72,12 @@ fn put_started(head: &mut Vec<u8>, fact: &Started) -> u8 {
 }
 
 fn take_started(bytes: &mut Bytes<'_>) -> Taken<Started> {
-    Ok(Started { epoch: bytes.small()?, writer: u64::from_le_bytes(bytes.array()?), build: bytes.text()?.to_owned(), after: bytes.number()? })
+    Ok(Started {
+        epoch: bytes.small()?,
+        writer: u64::from_le_bytes(bytes.array()?),
+        build: bytes.text()?.to_owned(),
+        after: bytes.number()?,
+    })
 }
 
 fn put_registered(head: &mut Vec<u8>, fact: &Registered) -> u8 {
@@ -270,7 +275,13 @@ fn put_proven(head: &mut Vec<u8>, fact: &Proven) -> u8 {
 fn take_proven(bytes: &mut Bytes<'_>) -> Taken<Proven> {
     let cursors = bytes.list(|bytes| Ok((bytes.position()?, bytes.devs()?)))?;
     let direct = bytes.list(|bytes| {
-        Ok(DirectProof { message: bytes.position()?, dev: Dev(bytes.small()?), state: take_state(bytes)?, proof: take_proof(bytes)?, after_ms: bytes.small()? })
+        Ok(DirectProof {
+            message: bytes.position()?,
+            dev: Dev(bytes.small()?),
+            state: take_state(bytes)?,
+            proof: take_proof(bytes)?,
+            after_ms: bytes.small()?,
+        })
     })?;
     Ok(Proven { cursors, direct })
 }
@@ -327,5 +338,11 @@ fn put_overflowed(head: &mut Vec<u8>, fact: &Overflowed) -> u8 {
 }
 
 fn take_overflowed(bytes: &mut Bytes<'_>) -> Taken<Overflowed> {
-    Ok(Overflowed { dev: Dev(bytes.small()?), after: bytes.position()?, upto: bytes.position()?, count: bytes.small()?, bytes: bytes.number()? })
+    Ok(Overflowed {
+        dev: Dev(bytes.small()?),
+        after: bytes.position()?,
+        upto: bytes.position()?,
+        count: bytes.small()?,
+        bytes: bytes.number()?,
+    })
 }

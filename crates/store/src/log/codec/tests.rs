@@ -5,8 +5,8 @@ use proptest::option;
 use proptest::prelude::*;
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Code, Dev, DeviceId, DirectProof, Ghost, Idempotency, Invalid, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Reported,
-    Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    AppNo, Code, Dev, DeviceId, DirectProof, Ghost, Idempotency, Invalid, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven,
+    Published, RegNo, Registered, Reported, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::*;
@@ -57,7 +57,14 @@ fn unregistered_presence_and_ghost_keep_their_bytes() {
     let unregistered = Unregistered { regs: vec![(RegNo(3), Why::Evicted), (RegNo(4), Why::Revoked)], ghosts: vec![Dev(9)] };
     golden(&Fact::Unregistered(unregistered), 11, "0102030104030109", "");
     golden(&Fact::Presence(Presence { on: vec![RegNo(1)], off: vec![(RegNo(2), Millis(128))] }), 12, "01010101028001", "");
-    let ghost = Ghost { reg: RegNo(1), dev: Dev(2), print: Print(3), addr: Ipv6Addr::LOCALHOST.into(), heir_of: Some(Dev(1)), cursor: Position::new(0, 7) };
+    let ghost = Ghost {
+        reg: RegNo(1),
+        dev: Dev(2),
+        print: Print(3),
+        addr: Ipv6Addr::LOCALHOST.into(),
+        heir_of: Some(Dev(1)),
+        cursor: Position::new(0, 7),
+    };
     golden(&Fact::Ghost(ghost), 17, "01010203000000000000000600000000000000000000000000000001010107", "");
 }
 
@@ -87,7 +94,12 @@ fn published_keeps_its_bytes() {
 #[test]
 fn proven_reported_and_overflowed_keep_their_bytes() {
     let direct = DirectProof { message: Position::new(1, 0), dev: Dev(3), state: State::Reached, proof: Proof::Peer, after_ms: 5 };
-    golden(&Fact::Proven(Proven { cursors: vec![(Position::new(1, 1), vec![Dev(3), Dev(4)])], direct: vec![direct] }), 21, "0101810202030101800203020105", "");
+    golden(
+        &Fact::Proven(Proven { cursors: vec![(Position::new(1, 1), vec![Dev(3), Dev(4)])], direct: vec![direct] }),
+        21,
+        "0101810202030101800203020105",
+        "",
+    );
     let reported = Reported {
         app: AppNo(0),
         reg: Some(RegNo(1)),
@@ -99,7 +111,12 @@ fn proven_reported_and_overflowed_keep_their_bytes() {
         status: Json::null(),
     };
     golden(&Fact::Reported(reported), 22, "01000101010201030101020101", "null");
-    golden(&Fact::Overflowed(Overflowed { dev: Dev(1), after: Position::new(0, 2), upto: Position::new(0, 3), count: 4, bytes: 5 }), 23, "010102030405", "");
+    golden(
+        &Fact::Overflowed(Overflowed { dev: Dev(1), after: Position::new(0, 2), upto: Position::new(0, 3), count: 4, bytes: 5 }),
+        23,
+        "010102030405",
+        "",
+    );
 }
 
 #[test]
@@ -121,7 +138,8 @@ fn bytes_left_over_are_no_fact() {
 
 #[test]
 fn a_flipped_bit_changes_the_check_sum_and_so_does_another_place() {
-    let encoded = encode(&Fact::Overflowed(Overflowed { dev: Dev(1), after: Position::ZERO, upto: Position::new(3, 0), count: 1, bytes: 2 }));
+    let encoded =
+        encode(&Fact::Overflowed(Overflowed { dev: Dev(1), after: Position::ZERO, upto: Position::new(3, 0), count: 1, bytes: 2 }));
     let crc = encoded.crc(Position::new(1, 0));
     assert_ne!(crc, encoded.crc(Position::new(1, 1)));
     let mut flipped = encoded.clone();
@@ -207,23 +225,44 @@ fn proven() -> impl Strategy<Value = Fact> {
 }
 
 fn reported() -> impl Strategy<Value = Fact> {
-    (any::<u32>(), option::of(any::<u32>()), option::of(any::<u32>()), option::of(position()), any::<bool>(), option::of(state_of()), option::of(proof_of()), text()).prop_map(
-        |(app, reg, dev, message, inferred, state, proof, status)| {
-            Fact::Reported(Reported { app: AppNo(app), reg: reg.map(RegNo), dev: dev.map(Dev), message, inferred, state, proof, status: Json::string(&status) })
-        },
+    (
+        any::<u32>(),
+        option::of(any::<u32>()),
+        option::of(any::<u32>()),
+        option::of(position()),
+        any::<bool>(),
+        option::of(state_of()),
+        option::of(proof_of()),
+        text(),
     )
+        .prop_map(|(app, reg, dev, message, inferred, state, proof, status)| {
+            Fact::Reported(Reported {
+                app: AppNo(app),
+                reg: reg.map(RegNo),
+                dev: dev.map(Dev),
+                message,
+                inferred,
+                state,
+                proof,
+                status: Json::string(&status),
+            })
+        })
 }
 
 fn small_facts() -> impl Strategy<Value = Fact> {
-    let started = (any::<u32>(), any::<u64>(), text(), any::<u64>()).prop_map(|(epoch, writer, build, after)| Fact::Started(Started { epoch, writer, build, after }));
+    let started = (any::<u32>(), any::<u64>(), text(), any::<u64>())
+        .prop_map(|(epoch, writer, build, after)| Fact::Started(Started { epoch, writer, build, after }));
     let why = prop_oneof![Just(Why::Asked), Just(Why::Evicted), Just(Why::Stale), Just(Why::Revoked)];
     let unregistered = (vec((any::<u32>().prop_map(RegNo), why), 0..4), vec(any::<u32>().prop_map(Dev), 0..4))
         .prop_map(|(regs, ghosts)| Fact::Unregistered(Unregistered { regs, ghosts }));
-    let presence = (vec(any::<u32>().prop_map(RegNo), 0..4), vec(any::<(u32, u64)>().prop_map(|(reg, seen)| (RegNo(reg), Millis(seen))), 0..4))
-        .prop_map(|(on, off)| Fact::Presence(Presence { on, off }));
-    let ghost = (any::<[u32; 2]>(), any::<u64>(), addr(), option::of(any::<u32>()), position()).prop_map(|([reg, dev], print, addr, heir_of, cursor)| {
-        Fact::Ghost(Ghost { reg: RegNo(reg), dev: Dev(dev), print: Print(print), addr, heir_of: heir_of.map(Dev), cursor })
-    });
+    let presence =
+        (vec(any::<u32>().prop_map(RegNo), 0..4), vec(any::<(u32, u64)>().prop_map(|(reg, seen)| (RegNo(reg), Millis(seen))), 0..4))
+            .prop_map(|(on, off)| Fact::Presence(Presence { on, off }));
+    let ghost = (any::<[u32; 2]>(), any::<u64>(), addr(), option::of(any::<u32>()), position()).prop_map(
+        |([reg, dev], print, addr, heir_of, cursor)| {
+            Fact::Ghost(Ghost { reg: RegNo(reg), dev: Dev(dev), print: Print(print), addr, heir_of: heir_of.map(Dev), cursor })
+        },
+    );
     let overflowed = (any::<u32>(), position(), position(), any::<u32>(), any::<u64>())
         .prop_map(|(dev, after, upto, count, bytes)| Fact::Overflowed(Overflowed { dev: Dev(dev), after, upto, count, bytes }));
     prop_oneof![started, Just(Fact::Tick), unregistered, presence, ghost, overflowed]

@@ -189,3 +189,135 @@ fn segments_that_do_not_follow_each_other_are_refused() {
     fs::remove_file(&stage.files()[1]).expect("removed");
     assert!(matches!(Segments::open(stage.dir.path(), 5, stage.sizes).map(|_| ()), Err(OpenError::Corrupt { .. })));
 }
+
+/// A small file system of its own; None: this user may not mount, which is printed.
+struct Tmpfs(TempDir);
+
+impl Tmpfs {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let dir = TempDir::new().expect("a folder");
+        let output = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(dir.path())
+            .output();
+        if output.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Self(dir));
+        }
+        eprintln!("skipped: no tmpfs can be mounted here: {output:?}");
+        None
+    }
+
+    /// Fills it up to `left` bytes.
+    fn leave(&self, left: u64) {
+        let ballast = fs::OpenOptions::new().create(true).append(true).open(self.0.path().join("ballast")).expect("opened");
+        let free = folder::Folder::free(self.0.path()).expect("it says");
+        let size = ballast.metadata().expect("it says").len();
+        if free < left {
+            ballast.set_len(size.saturating_sub(left - free)).expect("cut");
+            return;
+        }
+        // Written, not only made longer: a hole takes no room.
+        std::io::Write::write_all(&mut &ballast, &vec![0; (free - left) as usize]).expect("filled");
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+/// Appends until the wal-index must grow and cannot: the batch is on disk, and nobody sees it. Its number.
+fn outgrow(tmpfs: &Tmpfs, log: &Segments) -> u64 {
+    let wal = folder::wal_of(&tmpfs.0.path().join("000001.db"));
+    let frames = || fs::metadata(&wal).map_or(0, |meta| meta.len() / (PAGE + 24));
+    let mut last = 0;
+    while frames() < 3_980 {
+        last = log.append(last, &[record(last, 1000 + last, [message(1000 + last, 0, 200_000)])]).expect("there is room");
+    }
+    loop {
+        // Room for the frames of one commit, and none for 32 KiB more of wal-index.
+        tmpfs.leave(28 << 10);
+        match log.append(last, &[record(last, 1000 + last, [message(1000 + last, 7, 10)])]) {
+            Ok(number) => last = number,
+            Err(AppendError::Unknown { goes_on: true, .. }) => return last + 1,
+            Err(other) => panic!("{other} at {} frames", frames()),
+        }
+        assert!(frames() < 4_200, "the wal-index has grown after all");
+    }
+}
+
+#[test]
+fn a_batch_behind_a_wal_index_that_could_not_grow_is_gone_for_good_with_the_next_append() {
+    let Some(tmpfs) = Tmpfs::mount(80) else { return };
+    let log = Segments::open(tmpfs.0.path(), 5, Sizes::default()).expect("it opens");
+    let lost = outgrow(&tmpfs, &log);
+    assert_eq!(log.bounds().expect("readable").last, lost - 1);
+    assert_eq!(log.find(MessageId::v7(1000 + lost - 1, [7; 10])), Ok(None), "no connection sees it");
+    fs::remove_file(tmpfs.0.path().join("ballast")).expect("removed");
+    let other = record(lost - 1, 9_000_000, [message(9_000_000, 8, 10)]);
+    assert_eq!(log.append(lost - 1, &[other]), Ok(lost));
+    drop(log);
+    let log = Segments::open(tmpfs.0.path(), 5, Sizes::default()).expect("it opens again");
+    assert_eq!(log.verify(), Ok(lost));
+    assert!(log.find(MessageId::v7(9_000_000, [8; 10])).expect("readable").is_some());
+    assert_eq!(log.find(MessageId::v7(1000 + lost - 1, [7; 10])), Ok(None));
+}
+
+#[test]
+fn a_batch_behind_a_wal_index_that_could_not_grow_is_back_whole_if_the_process_dies_first() {
+    let Some(tmpfs) = Tmpfs::mount(80) else { return };
+    let log = Segments::open(tmpfs.0.path(), 5, Sizes::default()).expect("it opens");
+    let lost = outgrow(&tmpfs, &log);
+    fs::remove_file(tmpfs.0.path().join("ballast")).expect("removed");
+    // Every connection goes without a checkpoint, as a killed process's do; what is seen is what the files say.
+    let image = TempDir::new().expect("a folder");
+    for name in ["000001.db", "000001.db-wal"] {
+        fs::copy(tmpfs.0.path().join(name), image.path().join(name)).expect("copied");
+    }
+    drop(log);
+    let log = Segments::open(image.path(), 5, Sizes::default()).expect("it opens");
+    assert_eq!(log.verify(), Ok(lost));
+    assert!(log.find(MessageId::v7(1000 + lost - 1, [7; 10])).expect("readable").is_some());
+}
+
+#[test]
+fn without_room_to_make_a_crash_safe_the_start_says_how_much_is_missing() {
+    let Some(tmpfs) = Tmpfs::mount(4) else { return };
+    let log = Segments::open(tmpfs.0.path(), 5, Sizes::default()).expect("it opens");
+    log.append(0, &[record(0, 1000, [message(1000, 0, 500_000)])]).expect("stored");
+    drop(log);
+    let wal = fs::metadata(folder::wal_of(&tmpfs.0.path().join("000001.db"))).expect("it is left").len();
+    tmpfs.leave(wal / 2);
+    match Segments::open(tmpfs.0.path(), 5, Sizes::default()).map(|_| ()) {
+        Err(OpenError::NoRoom { missing }) => assert_eq!(missing, wal - folder::Folder::free(tmpfs.0.path()).expect("it says")),
+        other => panic!("{other:?}"),
+    }
+    fs::remove_file(tmpfs.0.path().join("ballast")).expect("removed");
+    assert_eq!(Segments::open(tmpfs.0.path(), 5, Sizes::default()).expect("it opens").verify(), Ok(1));
+}
+
+#[test]
+fn a_full_disk_stores_nothing_and_what_was_there_stays() {
+    let Some(tmpfs) = Tmpfs::mount(4) else { return };
+    let log = Segments::open(tmpfs.0.path(), 5, Sizes::default()).expect("it opens");
+    let mut last = 0;
+    let refused = loop {
+        match log.append(last, &[record(last, 1000 + last, [message(1000 + last, 3, 50_000)])]) {
+            Ok(number) => last = number,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, AppendError::Full);
+    drop(log);
+    // It never comes back, also not after a death of the process.
+    tmpfs.leave(0);
+    fs::remove_file(tmpfs.0.path().join("ballast")).expect("removed");
+    let image = TempDir::new().expect("a folder");
+    for name in ["000001.db", "000001.db-wal"] {
+        fs::copy(tmpfs.0.path().join(name), image.path().join(name)).expect("copied");
+    }
+    let log = Segments::open(image.path(), 5, Sizes::default()).expect("it opens");
+    assert_eq!(log.verify(), Ok(last));
+    assert!(log.append(last, &[record(last, 9000, [message(9000, 1, 1)])]).is_ok());
+}

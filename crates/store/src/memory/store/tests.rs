@@ -2,8 +2,8 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Adopt, AppNo, Attached, Code, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave, Print, Proof, Proofs, Refusal, Register, Report, SocketId,
-    State, Strictness, Target, Targets, Token, Uid, What,
+    Accepted, Adopt, AppNo, Attached, Code, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave, Print, Proof, Proofs,
+    Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
 };
 
 use super::*;
@@ -110,7 +110,10 @@ fn to_uid(uid: &str) -> Draft {
 }
 
 fn prove(dev: Dev, to: Position, direct: &[Position]) -> Request {
-    let direct = direct.iter().map(|message| DirectProof { message: *message, dev, state: State::Reached, proof: Proof::Peer, after_ms: 3 }).collect();
+    let direct = direct
+        .iter()
+        .map(|message| DirectProof { message: *message, dev, state: State::Reached, proof: Proof::Peer, after_ms: 3 })
+        .collect();
     Request::Prove(Proofs { cursors: vec![(dev, to)], direct })
 }
 
@@ -146,7 +149,11 @@ fn an_answer_out_of_what_still_flies_waits_for_it_and_falls_with_it() {
     let second = desk.queue(register("42", Some("a"), 1, 2));
     desk.store.decide(Millis(desk.now));
     let (answers, _) = desk.store.notify();
-    let code = |ticket| answers.iter().find_map(|(answered, answer)| if let (true, Answer::Refused(refusal)) = (*answered == ticket, answer) { Some(refusal.code) } else { None });
+    let code = |ticket| {
+        answers.iter().find_map(|(answered, answer)| {
+            if let (true, Answer::Refused(refusal)) = (*answered == ticket, answer) { Some(refusal.code) } else { None }
+        })
+    };
     assert_eq!((code(first), code(second)), (Some(Code::OutcomeUnknown), Some(Code::OutcomeUnknown)));
     // The rollback forgot the registration and both sockets: the next one is new, and displaces nobody.
     desk.later(2000);
@@ -166,7 +173,10 @@ fn a_batch_never_handed_over_is_certainly_not_stored() {
     desk.store.decide(Millis(desk.now + 1));
     let (answers, items) = desk.store.notify();
     assert!(items.is_empty());
-    let codes: Vec<_> = answers.iter().map(|(ticket, answer)| (*ticket, if let Answer::Refused(refusal) = answer { refusal.code } else { Code::Internal })).collect();
+    let codes: Vec<_> = answers
+        .iter()
+        .map(|(ticket, answer)| (*ticket, if let Answer::Refused(refusal) = answer { refusal.code } else { Code::Internal }))
+        .collect();
     assert_eq!(codes, [(flying, Code::OutcomeUnknown), (open, Code::StorageUnavailable)]);
 }
 
@@ -256,7 +266,11 @@ fn four_ghosts_and_then_the_longest_unseen_ends() {
     let fifth = desk.attach(register("42", None, 6, 6));
     assert!(fifth.dev.is_some());
     assert_eq!(desk.publish(to_uid("42")).devices, 4);
-    let ended: Vec<Dev> = desk.facts().iter().filter_map(|fact| if let Fact::Unregistered(ended) = fact { ended.ghosts.first().copied() } else { None }).collect();
+    let ended: Vec<Dev> = desk
+        .facts()
+        .iter()
+        .filter_map(|fact| if let Fact::Unregistered(ended) = fact { ended.ghosts.first().copied() } else { None })
+        .collect();
     assert_eq!(ended, [all[2].dev.expect("a ghost")]);
     assert_eq!(desk.events(EventType::DeviceUnregistered), 0, "a ghost is no registration");
 }
@@ -316,7 +330,8 @@ fn an_unknown_target_is_refused_or_named_as_was_asked() {
     let a = desk.attach(register("42", None, 1, 1));
     assert_eq!(desk.publish(either("42")).devices, 1);
     assert_eq!(desk.publish(either(a.token.as_str())).devices, 1);
-    let targets = |fact: &Fact| if let Fact::Published(message) = fact { Some((message.to.clone(), message.targets.clone())) } else { None };
+    let targets =
+        |fact: &Fact| if let Fact::Published(message) = fact { Some((message.to.clone(), message.targets.clone())) } else { None };
     let last = desk.facts().iter().rev().find_map(targets).expect("a message");
     assert_eq!(last, (Target::Tokens(vec![a.token]), Targets::Devices(vec![a.dev.expect("a ghost")])));
 }
@@ -345,7 +360,12 @@ fn the_same_key_waits_for_the_first_that_still_flies() {
     let second = desk.queue(Request::Publish(keyed));
     desk.store.decide(Millis(desk.now));
     let (answers, _) = desk.store.notify();
-    let accepted: Vec<_> = answers.iter().filter_map(|(ticket, answer)| if let Answer::Accepted(accepted) = answer { Some((*ticket, accepted.at, accepted.replayed)) } else { None }).collect();
+    let accepted: Vec<_> = answers
+        .iter()
+        .filter_map(
+            |(ticket, answer)| if let Answer::Accepted(accepted) = answer { Some((*ticket, accepted.at, accepted.replayed)) } else { None },
+        )
+        .collect();
     assert_eq!(accepted.len(), 2);
     assert_eq!((accepted[0].0, accepted[1].0, accepted[1].2), (first, second, true));
     assert_eq!(accepted[0].1, accepted[1].1);
@@ -391,7 +411,8 @@ fn a_full_mailbox_keeps_the_newest_and_the_cut_is_decided_once() {
     assert_eq!(desk.mail(dev, a.cursor), all[2..]);
     assert_eq!(desk.mail(dev, a.cursor), all[2..]);
     desk.round(Fault::None);
-    let cuts: Vec<Overflowed> = desk.facts().iter().filter_map(|fact| if let Fact::Overflowed(cut) = fact { Some(cut.clone()) } else { None }).collect();
+    let cuts: Vec<Overflowed> =
+        desk.facts().iter().filter_map(|fact| if let Fact::Overflowed(cut) = fact { Some(cut.clone()) } else { None }).collect();
     assert_eq!(cuts, [Overflowed { dev, after: a.cursor, upto: all[1], count: 2, bytes: 14 }]);
     assert_eq!(desk.attach(register("42", None, 1, 1)).cursor, all[1]);
 }
@@ -401,7 +422,14 @@ fn pages_go_on_where_the_one_before_ended() {
     let mut desk = Desk::new();
     let a = desk.attach(register("42", None, 1, 1));
     let all: Vec<Position> = (0..7).map(|_| desk.publish(to_uid("42")).at).collect();
-    let mut query = MailboxQuery { dev: a.dev.expect("a ghost"), after: a.cursor, upto: desk.store.maps().mark, messages_max: 3, bytes_max: 1 << 20, first: true };
+    let mut query = MailboxQuery {
+        dev: a.dev.expect("a ghost"),
+        after: a.cursor,
+        upto: desk.store.maps().mark,
+        messages_max: 3,
+        bytes_max: 1 << 20,
+        first: true,
+    };
     let mut got = Vec::new();
     loop {
         let page = desk.store.mailbox(&query).expect("the views are there");
@@ -422,15 +450,42 @@ fn a_report_that_names_its_message_proves_it_once() {
     let a = desk.attach(register("42", None, 1, 1));
     let dev = a.dev.expect("a ghost");
     let (direct, wide) = (desk.publish(to_uid("42")), desk.publish(draft(Target::All)));
-    let report = |id, inferred| Request::Report(Report { app: AppNo::DEFAULT, reg: Some(a.reg), dev: Some(dev), id, inferred, written: wide.at, status: Json::string("read") });
+    let report = |id, inferred| {
+        Request::Report(Report {
+            app: AppNo::DEFAULT,
+            reg: Some(a.reg),
+            dev: Some(dev),
+            id,
+            inferred,
+            written: wide.at,
+            status: Json::string("read"),
+        })
+    };
     for id in [direct.id, direct.id, wide.id, MessageId([0; 16])] {
         desk.ask(report(Some(id), None));
     }
     desk.ask(report(None, Some(direct.at)));
     let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![EventType::MessageReported]), limit: 100 };
-    let told: Vec<_> = desk.store.events(&query).events.into_iter().filter_map(|event| if let What::Reported { message, state, inferred, .. } = event.what { Some((message, state, inferred)) } else { None }).collect();
+    let told: Vec<_> = desk
+        .store
+        .events(&query)
+        .events
+        .into_iter()
+        .filter_map(
+            |event| if let What::Reported { message, state, inferred, .. } = event.what { Some((message, state, inferred)) } else { None },
+        )
+        .collect();
     let reached = Some(State::Reached);
-    assert_eq!(told, [(Some(direct.id), reached, false), (Some(direct.id), None, false), (Some(wide.id), reached, false), (None, None, false), (Some(direct.id), None, true)]);
+    assert_eq!(
+        told,
+        [
+            (Some(direct.id), reached, false),
+            (Some(direct.id), None, false),
+            (Some(wide.id), reached, false),
+            (None, None, false),
+            (Some(direct.id), None, true)
+        ]
+    );
     assert!(desk.mail(dev, a.cursor).is_empty(), "what is proven is not sent again");
     desk.ask(prove(dev, wide.at, &[direct.at]));
     assert_eq!(desk.events(EventType::MessageReported), 5, "no news: it was proven by the report");

@@ -111,7 +111,8 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
         (Key::Reg(reg), Row::Reg(row)) => put_reg(conn, *reg, row),
         (Key::Device(dev), Row::Device(row)) => put_device(conn, *dev, row),
         (Key::Cursor(dev), Row::Cursor(cursor)) => {
-            let mut put = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = excluded.pos, seen = excluded.seen")?;
+            let mut put = conn
+                .prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = excluded.pos, seen = excluded.seen")?;
             put.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64]).map(drop)
         }
         (Key::Receipt(dev, at), Row::Receipt(receipt)) => put_receipt(conn, *dev, *at, receipt),
@@ -152,7 +153,8 @@ fn put_device(conn: &Connection, dev: Dev, device: &Device) -> rusqlite::Result<
     )?;
     let dead = device.dead.map_or(0, |at| at.raw() as i64);
     let heir_of = device.heir_of.map(|dev| dev.0);
-    put.execute(params![dev.0, device.reg.0, device.print.0 as i64, rows::addr_bytes(device.addr), heir_of, device.born.raw() as i64, dead]).map(drop)
+    put.execute(params![dev.0, device.reg.0, device.print.0 as i64, rows::addr_bytes(device.addr), heir_of, device.born.raw() as i64, dead])
+        .map(drop)
 }
 
 fn put_receipt(conn: &Connection, dev: Dev, at: Position, receipt: &Receipt) -> rusqlite::Result<()> {
@@ -174,7 +176,8 @@ fn write_numbers(conn: &Connection, before: &Numbers, now: &Numbers) -> rusqlite
         }
     }
     for (app, devices) in now.devices.iter().filter(|(app, devices)| before.devices.get(app) != Some(devices)) {
-        conn.prepare_cached("INSERT INTO app VALUES(?1, ?2) ON CONFLICT DO UPDATE SET devices = excluded.devices")?.execute(params![app.0, devices])?;
+        conn.prepare_cached("INSERT INTO app VALUES(?1, ?2) ON CONFLICT DO UPDATE SET devices = excluded.devices")?
+            .execute(params![app.0, devices])?;
     }
     Ok(())
 }

@@ -135,7 +135,10 @@ fn get_receipt(conn: &Connection, dev: Dev, at: Position) -> Found {
 
 /// Keys lie in buckets of a day; one that is still kept is in the newest bucket or the one before.
 fn get_kept(conn: &Connection, key: &[u8; 16]) -> Found {
-    let newest = conn.prepare_cached("SELECT bucket FROM idem ORDER BY bucket DESC LIMIT 1")?.query_row([], |row| row.get::<_, i64>(0)).optional()?;
+    let newest = conn
+        .prepare_cached("SELECT bucket FROM idem ORDER BY bucket DESC LIMIT 1")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .optional()?;
     let Some(newest) = newest else { return Ok(None) };
     let mut select = conn.prepare_cached("SELECT request, pos, exp FROM idem WHERE bucket = ?1 AND key = ?2")?;
     for bucket in [newest, newest - 1] {
@@ -151,10 +154,18 @@ fn get_kept(conn: &Connection, key: &[u8; 16]) -> Found {
 
 fn letters(conn: &Connection, span: Span, order: Order, limit: usize) -> rusqlite::Result<Vec<(Position, Letter)>> {
     let (sql, of) = match (span.shelf, order) {
-        (Shelf::Inbox(dev), Order::Oldest) => ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", dev.0),
-        (Shelf::Inbox(dev), Order::Newest) => ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", dev.0),
-        (Shelf::Wide(app), Order::Oldest) => ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", app.0),
-        (Shelf::Wide(app), Order::Newest) => ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", app.0),
+        (Shelf::Inbox(dev), Order::Oldest) => {
+            ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", dev.0)
+        }
+        (Shelf::Inbox(dev), Order::Newest) => {
+            ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", dev.0)
+        }
+        (Shelf::Wide(app), Order::Oldest) => {
+            ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", app.0)
+        }
+        (Shelf::Wide(app), Order::Newest) => {
+            ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", app.0)
+        }
     };
     let mut select = conn.prepare_cached(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -20,12 +20,38 @@ impl Place {
     pub(super) fn step(&mut self, conn: &Connection, now: Millis) -> rusqlite::Result<()> {
         let tx = conn.unchecked_transaction()?;
         let time = i64::try_from(now.0).unwrap_or(i64::MAX);
-        sweep(&tx, &mut self.inbox, ["SELECT d, pos FROM inbox WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3", "DELETE FROM inbox WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND exp <= ?5"], time)?;
-        sweep(&tx, &mut self.wide, ["SELECT a, pos FROM wide WHERE (a, pos) > (?1, ?2) ORDER BY a, pos LIMIT ?3", "DELETE FROM wide WHERE (a, pos) > (?1, ?2) AND (a, pos) <= (?3, ?4) AND exp <= ?5"], time)?;
+        sweep(
+            &tx,
+            &mut self.inbox,
+            [
+                "SELECT d, pos FROM inbox WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3",
+                "DELETE FROM inbox WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND exp <= ?5",
+            ],
+            time,
+        )?;
+        sweep(
+            &tx,
+            &mut self.wide,
+            [
+                "SELECT a, pos FROM wide WHERE (a, pos) > (?1, ?2) ORDER BY a, pos LIMIT ?3",
+                "DELETE FROM wide WHERE (a, pos) > (?1, ?2) AND (a, pos) <= (?3, ?4) AND exp <= ?5",
+            ],
+            time,
+        )?;
         let old = i64::try_from(now.0.saturating_sub(RECEIPTS_MS)).unwrap_or(i64::MAX);
-        sweep(&tx, &mut self.rcpt, ["SELECT d, pos FROM rcpt WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3", "DELETE FROM rcpt WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND since <= ?5"], old)?;
+        sweep(
+            &tx,
+            &mut self.rcpt,
+            [
+                "SELECT d, pos FROM rcpt WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3",
+                "DELETE FROM rcpt WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND since <= ?5",
+            ],
+            old,
+        )?;
         let bucket = i64::try_from(now.0 / (Limits::IDEMPOTENCY_S * 1000)).unwrap_or(i64::MAX) - 1;
-        let mut kept = tx.prepare_cached("DELETE FROM idem WHERE (bucket, key) IN (SELECT bucket, key FROM idem WHERE bucket < ?1 ORDER BY bucket, key LIMIT ?2)")?;
+        let mut kept = tx.prepare_cached(
+            "DELETE FROM idem WHERE (bucket, key) IN (SELECT bucket, key FROM idem WHERE bucket < ?1 ORDER BY bucket, key LIMIT ?2)",
+        )?;
         kept.execute(params![bucket, STEP as i64])?;
         drop(kept);
         tx.commit()

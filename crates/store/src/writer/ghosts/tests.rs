@@ -8,7 +8,14 @@ fn addr(last: u8) -> IpAddr {
 
 fn ghost(dev: u32, print: u64, cursor: u64, seen_ago_ms: u64, socket: Option<u64>) -> Ghost {
     let serving = socket.map(|socket| (SocketId(socket), socket));
-    Ghost { dev: Dev(dev), print: Print(print), addr: addr(1), cursor: Position::new(cursor, 0), seen: Millis(NOW.0 - seen_ago_ms), serving }
+    Ghost {
+        dev: Dev(dev),
+        print: Print(print),
+        addr: addr(1),
+        cursor: Position::new(cursor, 0),
+        seen: Millis(NOW.0 - seen_ago_ms),
+        serving,
+    }
 }
 
 fn check(ghosts: &[Ghost], print: u64, from: u8, expected: Choice) {
