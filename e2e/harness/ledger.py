@@ -43,7 +43,7 @@ class Ledger:
         """Whether something older was still unproven when the life `until` ended: a device's cursor is one position and cannot jump it."""
         proven = set()
         for life in device.lives:
-            proven.update(had.data for had in life.received[:life.proven])
+            proven.update(had.data for had in life.received[:life.proven()])
             if life is until:
                 break
         position = self.positions[entry.data]

@@ -28,7 +28,7 @@ class Life:
         self.device = device
         self.received = []
         self.before = None  # how many of them came before the first `_register`, live and out of turn: order is promised from there on
-        self.proven, self.proven_at = 0, None  # how many of `received` an answer covers, and when it was sent
+        self.answers = []  # (how many of `received` it covers, when it was sent) for each answer that can prove them
         self.ended_at = self.how = None
         loop = asyncio.get_running_loop()
         self.registered, self.gone = loop.create_future(), loop.create_future()
@@ -59,7 +59,12 @@ class Life:
         self.received.append(Received(args[0]["data"], name == "app broadcast", time.monotonic()))
 
     def prove(self):
-        self.proven, self.proven_at = len(self.received), time.monotonic()
+        self.answers.append((len(self.received), time.monotonic()))
+
+    def proven(self, margin_s=0.0):
+        """How many of `received` are covered by what was answered at least so long before the end."""
+        latest = float("inf") if self.ended_at is None else self.ended_at - margin_s
+        return max((covers for covers, at in self.answers if at <= latest), default=0)
 
     def end(self, how):
         """From now on nothing is read, as in an app that ended; the connection itself may live a moment longer."""

@@ -623,6 +623,9 @@ impl World {
 
     /// The phone's process is killed, or its network card dies: the server hears of it by RST.
     pub fn drop_phone(&mut self, phone: usize) {
+        if self.phones[phone].life.as_ref().is_some_and(|life| life.leaving) {
+            return self.finish_leaving(phone);
+        }
         self.lose_phone_end(phone);
     }
 

@@ -17,8 +17,8 @@ mod accepting;
 mod closing;
 mod connection;
 mod refusing;
-mod timed;
 mod turn;
+mod watched;
 
 /// What the door is built from.
 #[derive(Clone, Debug)]

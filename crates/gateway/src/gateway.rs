@@ -69,7 +69,6 @@ impl std::error::Error for WorkerDied {}
 /// An open door. It owns its worker threads; dropping it stops them at once.
 pub struct Gateway<T> {
     shared: Arc<Shared<T>>,
-    gauges: Vec<Arc<Gauge>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -87,13 +86,12 @@ impl<T: Send + 'static> Gateway<T> {
             listeners,
             connections: AtomicUsize::new(0),
             connections_max: config.connections_max(),
+            gauges: inboxes.iter().map(|_| Arc::new(Gauge::default())).collect(),
             peers: inboxes.iter().map(|(sender, _): &(Sender<Letter<T>>, _)| sender.clone()).collect(),
         });
-        let mut gateway = Self { shared, gauges: Vec::new(), threads: Vec::new() };
+        let mut gateway = Self { shared, threads: Vec::new() };
         for ((number, (door, mail)), (_, letters)) in (0..).zip(houses).zip(inboxes) {
-            let gauge = Arc::new(Gauge::default());
-            gateway.gauges.push(Arc::clone(&gauge));
-            let parts = Parts { number, door, shared: Arc::clone(&gateway.shared), mail, letters, gauge };
+            let parts = Parts { number, door, shared: Arc::clone(&gateway.shared), mail, letters };
             gateway.threads.push(spawn(parts).map_err(StartError::System)?);
         }
         Ok(gateway)
@@ -110,7 +108,7 @@ impl<T: Send + 'static> Gateway<T> {
 
     /// Each worker's numbers, as of its last turn.
     pub fn numbers(&self) -> impl Iterator<Item = Numbers> + '_ {
-        self.gauges.iter().map(|gauge| gauge.read())
+        self.shared.gauges.iter().map(|gauge| gauge.read())
     }
 
     /// Closes the listener at once, lets the houses say their last words, and has the workers end when they are empty or

@@ -21,6 +21,10 @@ macro_rules! counters {
                 $(self.$name.store(numbers.$name, Relaxed);)+
             }
 
+            pub(crate) fn connections(&self) -> u64 {
+                self.connections.load(Relaxed)
+            }
+
             pub fn read(&self) -> Numbers {
                 Numbers { $($name: self.$name.load(Relaxed),)+ }
             }

@@ -51,7 +51,7 @@ const LISTENERS: u32 = 2;
 pub(crate) enum Letter<T> {
     /// A session with its connections.
     Arrive(Box<Luggage<T>>),
-    /// A connection whose request is for a session of yours.
+    /// A connection whose request is for a session of yours, or a new one that you have more room for.
     Pass(Box<conn::Conn>),
     /// End when the house is empty, at the latest at this moment.
     Stop(Moment),
@@ -65,6 +65,7 @@ pub(crate) struct Shared<T> {
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_max: usize,
     pub(crate) peers: Vec<Sender<Letter<T>>>,
+    pub(crate) gauges: Vec<Arc<Gauge>>,
 }
 
 /// What a worker is made of.
@@ -74,7 +75,6 @@ pub(crate) struct Parts<D: Door> {
     pub(crate) shared: Arc<Shared<D::Traveller>>,
     pub(crate) mail: Mailbox<D::Mail>,
     pub(crate) letters: Mailbox<Letter<D::Traveller>>,
-    pub(crate) gauge: Arc<Gauge>,
 }
 
 /// What one turn remembers.
@@ -198,7 +198,7 @@ impl<D: Door> Worker<D> {
         }
         self.numbers.connections = self.conns.len() as u64;
         self.numbers.sessions = self.parts.door.len() as u64;
-        self.parts.gauge.publish(&self.numbers);
+        self.parts.shared.gauges[usize::from(self.parts.number)].publish(&self.numbers);
     }
 
     fn deadlines(&mut self) {

@@ -182,6 +182,7 @@ pub(crate) struct Disk {
 
 impl Base for Disk {
     fn get(&self, key: &Key) -> Result<Option<Row>, ReadError> {
+        self.state.hold()?;
         self.state.get(key)
     }
 }

@@ -13,12 +13,12 @@ use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::closing::Closing;
 use super::refusing::{HEAD_BYTES, HEADERS};
-use super::timed::Timed;
-use super::turn::{State, Turn};
+use super::turn::Turn;
+use super::watched::Watched;
 use crate::http::answer::RequestIds;
 
 /// How long a closing door waits for the rest of a head.
@@ -29,13 +29,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let turn = Turn::new();
-    let io = TokioIo::new(Timed::new(stream, turn.clone(), ids));
+    let io = TokioIo::new(Watched::new(stream, turn.clone(), ids));
     let requests = Requests { router: TowerToHyperService::new(router), turn: turn.clone() };
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(HEAD_BYTES).max_headers(HEADERS);
     let mut connection = pin!(http.serve_connection(io, requests));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = turn.is_over() => return,
         () = until.begun() => {
             connection.as_mut().graceful_shutdown();
             finish(connection, &turn).await
@@ -49,10 +50,10 @@ where
 /// A running request ends and is answered; one that has not begun within a second never will.
 async fn finish<F: Future<Output = Result<(), hyper::Error>>>(mut connection: Pin<&mut F>, turn: &Turn) -> Result<(), hyper::Error> {
     loop {
-        match timeout(LAST_HEAD, connection.as_mut()).await {
-            Ok(ended) => return ended,
-            Err(_) if turn.get() == State::Head => return Ok(()),
-            Err(_) => {}
+        tokio::select! {
+            ended = connection.as_mut() => return ended,
+            () = turn.is_over() => return Ok(()),
+            () = sleep(LAST_HEAD) => if turn.awaits_a_head() { return Ok(()) },
         }
     }
 }
@@ -69,11 +70,11 @@ impl Service<hyper::Request<Incoming>> for Requests {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
-        self.turn.set(State::Running);
+        self.turn.runs();
         let (answered, turn) = (self.router.call(request), self.turn.clone());
         Box::pin(async move {
             let answer = answered.await;
-            turn.set(State::Answered);
+            turn.is_answered();
             answer
         })
     }

@@ -1,4 +1,7 @@
+use tidings_model::{EventId, Position};
+
 use super::*;
+use crate::executor::EventsError;
 
 #[test]
 fn an_error_is_written_as_promised() {
@@ -11,9 +14,14 @@ fn an_error_is_written_as_promised() {
 
 #[test]
 fn the_oldest_cursor_stands_in_an_expired_one_only() {
-    let mut refusal = Refusal::new(Code::CursorExpired, "gone");
-    refusal.oldest = Some("256-0".to_owned());
-    assert!(Failure::from(refusal).body("r").contains(r#""oldest":"256-0""#));
+    let oldest = EventId { at: Position::new(1, 0), n: 0 };
+    let failure = Failure::from(EventsError::Expired { oldest });
+    assert_eq!(super::status(failure.code()), 410);
+    assert!(
+        failure.body("r").contains(
+            r#""field":"cursor","retryable":false,"retry_after_ms":null,"limit":null,"actual":null,"oldest":"256-0","request_id""#
+        )
+    );
     assert!(!Failure::new(Code::NotFound, "gone").body("r").contains("oldest"));
 }
 

@@ -137,3 +137,13 @@ fn a_store_that_has_closed_takes_nothing() {
     let error = house.message(r#"{"data":1}"#).json()["error"].clone();
     assert_eq!(error["retryable"], true, "{error}");
 }
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_stored() {
+    let house = House::open_in(tempfile::tempdir().unwrap(), Limits { disk_reserve_bytes: u64::MAX / 4, ..Limits::default() });
+    let error = house.message(r#"{"data":1}"#).refused(503, "storage_unavailable");
+    assert_eq!(error["retryable"], true);
+    house.get("/readyz", &[]).refused(503, "storage_unavailable");
+    assert_eq!(house.get("/healthz", &[]).status, 200);
+    assert!(house.get("/v1/events", &[]).lines().is_empty());
+}

@@ -171,9 +171,10 @@ impl Roster {
     fn refused(&mut self, now: Moment, slot: u32, refusal: &Refusal) {
         let registers = |session: &Session| matches!(&session.phase, Phase::Registering(registering) if registering.asked);
         if !self.sessions.get(slot).is_some_and(registers) {
-            return self.with_registered(slot, |registered| {
-                if registered.adopting == Adopting::Asked {
-                    registered.adopting = Adopting::No;
+            return self.with(now, slot, |session, cx| {
+                if session.registered().is_some_and(|registered| registered.adopting == Adopting::Asked) {
+                    session.adopted(cx, None);
+                    session.settle(cx);
                 }
             });
         }
@@ -205,7 +206,7 @@ impl Roster {
             }
         }
         self.with(now, slot, |session, cx| {
-            session.adopted(attached.dev);
+            session.adopted(cx, attached.dev);
             session.settle(cx);
         });
         self.saving.dirty(slot);

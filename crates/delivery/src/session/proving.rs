@@ -116,7 +116,7 @@ impl Session {
         let written = Epoch::of(self.engine.written());
         let waits = self.engine.written() <= registered.proving.held_mark();
         let unproven = registered.dev.is_some() && written.0 == self.epoch && written.1 > registered.proving.proven && !waits;
-        if awaits_listener || registered.adopting == Adopting::Waiting || (unproven && !self.slow_on_socket()) {
+        if awaits_listener || (registered.adopting == Adopting::Waiting && !registered.proving.is_holding()) || (unproven && !self.slow_on_socket()) {
             self.ask(cx);
         }
     }
@@ -146,11 +146,19 @@ impl Session {
         self.settle(cx);
     }
 
-    /// The writer made the extra a device of its own, or would not.
-    pub(crate) fn adopted(&mut self, dev: Option<Dev>) {
+    /// The writer made the extra a device of its own, or would not: then it is live only, whatever it had missed.
+    pub(crate) fn adopted(&mut self, cx: &mut Context<'_>, dev: Option<Dev>) {
         let Some(registered) = self.registered_mut() else { return };
         registered.adopting = Adopting::No;
         registered.dev = dev;
+        let listens = matches!(registered.listening, Listening::Over | Listening::Unsure { until: None, .. });
+        if listens && self.stream.flow == Flow::Shut {
+            self.start_giving(cx);
+        } else if dev.is_none() && !self.stream.is_flowing() && self.stream.flow != Flow::Shut {
+            self.stream.clear(cx.budget);
+            self.stream = Stream::live_from(cx.processed.max(self.stream.given));
+            self.tenant = cx.dice.roll() as u32;
+        }
     }
 
     /// Nothing follows `_register` until the client has answered behind it, and then for the delay.
@@ -182,6 +190,11 @@ impl Session {
             }
             Listening::Unanswered { .. } | Listening::Unsure { .. } | Listening::Until(_) | Listening::Over => {}
         }
+    }
+
+    /// What it missed is its own mail as soon as it is a device of its own: until then nothing is read for it.
+    pub(super) fn is_adopting(&self) -> bool {
+        self.registered().is_some_and(|registered| registered.adopting != Adopting::No)
     }
 
     fn restart(&mut self, cx: &mut Context<'_>, proven: Position) {
@@ -218,6 +231,9 @@ impl Session {
     /// The app listens: first what was missed, in order, then live. An extra has no mailbox.
     fn start_giving(&mut self, cx: &mut Context<'_>) {
         let extra = self.registered().is_some_and(|registered| registered.dev.is_none());
+        if self.is_adopting() {
+            return;
+        }
         if self.stream.flow != Flow::Shut {
             return;
         }

@@ -104,7 +104,7 @@ impl Session {
                 continue;
             }
             let provable = self.engine.is_on_socket() && !self.slow && self.registered().is_some_and(|registered| registered.dev.is_some());
-            if self.read_again.is_some_and(|at| cx.now < at) {
+            if self.read_again.is_some_and(|at| cx.now < at) || self.is_adopting() {
                 return;
             }
             self.read_again = None;

@@ -12,13 +12,17 @@ use tracing::debug;
 
 use super::conn::Conn;
 use super::conns::Key;
-use super::{LISTENERS, Worker};
+use super::{LISTENERS, Letter, Worker};
 use crate::Door;
 use crate::http::{Page, Reply};
+use crate::inbox::Sender;
 use crate::listener::Accepted;
 
 /// Accepts a turn. What is left wakes another worker, or this one again.
 const BATCH: usize = 16;
+/// What a worker may have more than another: a part of that, and these.
+const SLACK_PART: u64 = 16;
+const SLACK: u64 = 64;
 /// Until accepting is tried again after starvation.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -63,10 +67,24 @@ impl<D: Door> Worker<D> {
             self.numbers.refused += 1;
             return self.turn_away(&fd);
         }
-        match self.conns.insert(Conn::http(fd, peer)) {
+        let conn = Conn::http(fd, peer);
+        if let Some(peer) = self.lighter_peer() {
+            if peer.tell(Letter::Pass(Box::new(conn))).is_err() {
+                self.forget();
+            }
+            return;
+        }
+        match self.conns.insert(conn) {
             Some(key) => self.conns.timers.set(key.index, self.turn.now + self.parts.shared.deadlines.head),
             None => self.forget(),
         }
+    }
+
+    /// The kernel likes to wake the same worker: one that has clearly more than another gives its newcomers away.
+    fn lighter_peer(&self) -> Option<&Sender<Letter<D::Traveller>>> {
+        let shared = &self.parts.shared;
+        let (least, peer) = shared.gauges.iter().map(|gauge| gauge.connections()).zip(&shared.peers).min_by_key(|(count, _)| *count)?;
+        (self.conns.len() as u64 > least + least / SLACK_PART + SLACK).then_some(peer)
     }
 
     /// One connection fewer.

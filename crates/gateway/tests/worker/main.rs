@@ -9,6 +9,7 @@ mod web;
 
 mod house;
 mod http;
+mod leaks;
 mod moves;
 mod sockets;
 mod stop;

@@ -1,6 +1,5 @@
 use std::io::Write;
 
-use bytes::Bytes;
 use tidings_engineio::websocket::client::frame as client_frame;
 use tidings_engineio::websocket::{Opcode, frame};
 
@@ -169,12 +168,23 @@ fn a_fan_out_is_one_write_a_socket() {
 }
 
 #[test]
+fn connections_spread_over_the_workers() {
+    let server = Server::start(3);
+    let _sockets: Vec<Socket> = (0..600).map(|_| server.socket()).collect();
+    eventually(|| server.gateway.numbers().map(|numbers| numbers.connections).sum::<u64>() == 600);
+    for numbers in server.gateway.numbers() {
+        assert!((100..=300).contains(&numbers.connections), "{numbers:?}");
+        assert_eq!(numbers.connections, numbers.sessions);
+    }
+}
+
+#[test]
 fn mail_wakes_a_sleeping_worker_each_time() {
     let server = Server::start(1);
     let mut socket = server.socket();
     for i in 0..200 {
         let text = format!("{i}");
-        let mail = Mail::Say(Bytes::from(frame(Opcode::Text, text.as_bytes())));
+        let mail = Mail::Say(frame(Opcode::Text, text.as_bytes()));
         if i % 2 == 0 {
             server.senders[0].feed(mail).unwrap()
         } else {

@@ -73,6 +73,8 @@ impl Writing {
         if self.has_room() {
             self.read(|writer, now| writer.timers(now))?;
         }
+        // The next round's reads see at least what the views are about to say that they have.
+        self.writer.beneath().state.rest();
         self.hand_over();
         self.gauge();
         self.send_ready();

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is acknowledged: losing the file, or its last transactions, costs a rebuild and nothing else.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -174,6 +175,8 @@ impl State {
 /// Reads the views; one a thread.
 pub(crate) struct StateReader {
     conn: Connection,
+    /// Inside a transaction that `hold` began.
+    held: Cell<bool>,
 }
 
 impl StateReader {
@@ -183,18 +186,33 @@ impl StateReader {
             let conn = Connection::open_with_flags(path, flags)?;
             conn.busy_timeout(std::time::Duration::from_secs(5))?;
             conn.set_prepared_statement_cache_capacity(32);
+            conn.pragma_update(None, "cache_size", -16_384)?;
             steady_plans(&conn)?;
             Ok(conn)
         };
-        open().map(|conn| Self { conn }).map_err(crate::log::segment::io)
+        open().map(|conn| Self { conn, held: Cell::new(false) }).map_err(crate::log::segment::io)
+    }
+
+    /// Reads see one moment from here on until `rest`, and take their locks once.
+    pub(crate) fn hold(&self) -> Result<(), ReadError> {
+        if !self.held.replace(true) {
+            self.conn.execute_batch("BEGIN").map_err(crate::log::segment::io)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn rest(&self) {
+        if self.held.replace(false) {
+            // A read transaction has nothing to lose.
+            let _ = self.conn.execute_batch("COMMIT");
+        }
     }
 
     /// Reads of `read` see one moment of the views.
     pub(crate) fn steadily<T>(&self, read: impl FnOnce(&Self) -> Result<T, ReadError>) -> Result<T, ReadError> {
-        self.conn.execute_batch("BEGIN").map_err(crate::log::segment::io)?;
+        self.hold()?;
         let result = read(self);
-        // A read transaction has nothing to lose.
-        let _ = self.conn.execute_batch("COMMIT");
+        self.rest();
         result
     }
 }

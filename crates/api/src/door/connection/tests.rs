@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, advance, sleep};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::*;
 
@@ -17,7 +17,7 @@ struct Peer {
 }
 
 impl Peer {
-    fn connect() -> Self {
+    async fn connect() -> Self {
         let (ours, theirs) = duplex(4096);
         let (closing, until) = Closing::new();
         let mut serving = JoinSet::new();
@@ -26,6 +26,8 @@ impl Peer {
             .route("/slow", post(|body: String| async move { body }))
             .route("/late", get(|| async { sleep(Duration::from_secs(100)).await }));
         serving.spawn(serve(theirs, router, RequestIds::new(), until));
+        // The other side is accepted at this very time.
+        yield_now().await;
         Self { stream: ours, closing, _serving: serving }
     }
 
@@ -55,7 +57,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_says_nothing_is_closed_after_10_s() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     let began = Instant::now();
     let (said, ended) = peer.rest().await;
     assert_eq!((said.as_str(), seconds(began, ended)), ("", 10));
@@ -63,7 +65,7 @@ async fn a_peer_that_says_nothing_is_closed_after_10_s() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_trickles_in_is_cut_off_after_10_s() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     let began = Instant::now();
     for part in ["GET / HT", "TP/1.1\r\nHo", "st: localhost\r\n"] {
         peer.say(part).await;
@@ -75,7 +77,7 @@ async fn a_head_that_trickles_in_is_cut_off_after_10_s() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_idles_75_s_between_requests_and_no_longer() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say(REQUEST).await;
     assert!(peer.answer().await.ends_with("hello"));
     sleep(Duration::from_secs(70)).await;
@@ -87,7 +89,7 @@ async fn a_connection_idles_75_s_between_requests_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_later_head_has_10_s_from_its_first_byte() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say(REQUEST).await;
     peer.answer().await;
     sleep(Duration::from_secs(60)).await;
@@ -98,14 +100,14 @@ async fn a_later_head_has_10_s_from_its_first_byte() {
 
 #[tokio::test(start_paused = true)]
 async fn a_running_request_is_not_timed_by_the_connection() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say("GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(peer.answer().await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_nobody_reads_holds_the_connection_75_s() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     // Until neither requests nor answers fit into the stream.
     while timeout(Duration::from_secs(1), peer.say(REQUEST)).await.is_ok() {}
     let stuck = Instant::now();
@@ -116,7 +118,7 @@ async fn an_answer_that_nobody_reads_holds_the_connection_75_s() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_http_is_refused_in_our_words() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say("nonsense\r\n\r\n").await;
     let (said, _) = peer.rest().await;
     assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
@@ -133,7 +135,7 @@ async fn a_head_beyond_its_bound_is_refused_with_413() {
     for head in
         [format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(70 << 10)), format!("GET / HTTP/1.1\r\n{}\r\n", "x: 1\r\n".repeat(101))]
     {
-        let mut peer = Peer::connect();
+        let mut peer = Peer::connect().await;
         // It may close before it has read all.
         let _ = peer.stream.write_all(head.as_bytes()).await;
         let (said, _) = peer.rest().await;
@@ -143,7 +145,7 @@ async fn a_head_beyond_its_bound_is_refused_with_413() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closing_door_closes_idle_connections_at_once() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say(REQUEST).await;
     peer.answer().await;
     let began = Instant::now();
@@ -153,7 +155,7 @@ async fn a_closing_door_closes_idle_connections_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closing_door_waits_a_second_for_half_a_head() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say("GET / HT").await;
     sleep(Duration::from_millis(1)).await;
     let began = Instant::now();
@@ -163,7 +165,7 @@ async fn a_closing_door_waits_a_second_for_half_a_head() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closing_door_lets_a_running_request_end() {
-    let mut peer = Peer::connect();
+    let mut peer = Peer::connect().await;
     peer.say("POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nab").await;
     sleep(Duration::from_millis(1)).await;
     peer.closing.send_replace(true);
