@@ -39,11 +39,14 @@ class Ledger:
             wrong += [(data, data) for data, times in collections.Counter(known).items() if times > 1]
         return wrong
 
-    def ahead_of_a_gap(self, device, entry, until):
-        """Whether something older was still unproven when the life `until` ended: a device's cursor is one position and cannot jump it."""
+    def ahead_of_a_gap(self, device, entry, until, certain):
+        """Whether something older was still unproven when the life `until` ended: a device's cursor is one position and cannot jump it.
+
+        `certain(life)`: how many of its messages that life has proven for certain.
+        """
         proven = set()
         for life in device.lives:
-            proven.update(had.data for had in life.received[:life.proven()])
+            proven.update(had.data for had in life.received[:certain(life)])
             if life is until:
                 break
         position = self.positions[entry.data]

@@ -121,21 +121,20 @@ def test_order_held_from_each_registration_on(storm):
     assert {device.uid: wrong[:3] for device in storm.devices if (wrong := storm.ledger.disorder(device))} == {}
 
 
-def margin(device, life):
-    """How long before its end a life's answer must have been sent to count for certain."""
-    if device.life is not PollingLife and device.revision == 3:
-        return PONG_COUNTS_AFTER_S
-    return RST_LOSES_S if life.how == "rst" else 0
+def certain(life):
+    """How many of its messages a life has proven for certain: an answer must have been sent long enough before the end."""
+    if not isinstance(life, PollingLife) and life.revision == 3:
+        return life.proven(PONG_COUNTS_AFTER_S)
+    return life.proven(RST_LOSES_S if life.how == "rst" else 0)
 
 
 def reason(storm, device, entry, life, index):
     """Why a message that `life` had came again; None if nothing explains it."""
-    certain = life.proven(margin(device, life))
     if index >= life.proven():
         return "no question was answered after it"
-    if index >= certain:
+    if index >= certain(life):
         return "the client left right behind its answer"
-    if index < life.before and (certain <= life.before or storm.ledger.ahead_of_a_gap(device, entry, life)):
+    if index < life.before and (certain(life) <= life.before or storm.ledger.ahead_of_a_gap(device, entry, life, certain)):
         return "it came live, before `_register`: what was missed before it was not proven"
     return None
 

@@ -9,6 +9,8 @@ use tidings_model::{Dev, Millis, Position};
 pub struct Sent {
     /// None: everybody.
     pub uid: Option<usize>,
+    /// ttl 0: for who is there when it arrives.
+    pub fleeting: bool,
     pub at: Option<Position>,
     pub expires: Millis,
     /// The backend was told that it is stored.
@@ -38,9 +40,11 @@ pub struct Doubt {
     pub restarted: bool,
     /// A polling client without numbers: what it was sent before it registered may have been lost.
     pub unnumbered: bool,
+    /// It waited for a GET; a message may expire there.
+    pub on_its_way: bool,
 }
 
-/// A message may expire while it is on its way.
+/// ... so long.
 const ON_ITS_WAY_MS: u64 = 120_000;
 
 #[derive(Debug, Default)]
@@ -88,13 +92,14 @@ impl Model {
     }
 
     /// Order per device, no repeat on one connection (but where the server was in doubt), nothing to the wrong socket.
-    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, now: Millis, doubt: Doubt) -> Result<(), String> {
+    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, written: Millis, doubt: Doubt) -> Result<(), String> {
         let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
         if sent.uid.is_some_and(|uid| !uids.contains(&uid)) {
             return Err(format!("phone {phone}, registered as {uids:?}, got message {} for {:?}", seen.message, sent.uid));
         }
-        if now.0 > sent.expires.0.saturating_add(ON_ITS_WAY_MS) {
-            return Err(format!("phone {phone} got message {} at {now:?}, it expired at {:?}", seen.message, sent.expires));
+        let slack_ms = if doubt.on_its_way || sent.fleeting { ON_ITS_WAY_MS } else { 0 };
+        if written.0 > sent.expires.0.saturating_add(slack_ms) {
+            return Err(format!("phone {phone} got message {} written at {written:?}, it expired at {:?}", seen.message, sent.expires));
         }
         let record = self.seen.entry(phone).or_default();
         let here = record.iter().filter(|earlier| earlier.connection == seen.connection);

@@ -29,7 +29,8 @@ pub enum Up {
 /// On its way to the phone.
 #[derive(Clone, Debug)]
 pub enum Down {
-    Bytes(Bytes),
+    /// Written at this moment (ms).
+    Bytes(Bytes, u64),
     ProbeBytes(Bytes),
     Answer(Response),
     /// The answer to a POST: nothing to be learnt.

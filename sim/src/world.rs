@@ -66,6 +66,8 @@ pub struct World {
     pub repeats: u64,
     /// A worker gave messages again because it did not know whether they had met a listener.
     restarted: bool,
+    /// When the frame that a phone reads now was written.
+    written: Option<Millis>,
     /// What happened, where somebody wants to read it.
     pub trace: Option<Vec<String>>,
 }
@@ -111,6 +113,7 @@ impl World {
             fault: None,
             repeats: 0,
             restarted: false,
+            written: None,
             trace: None,
             config,
             dice,
@@ -154,7 +157,7 @@ impl World {
 
     pub fn publish(&mut self, uid: Option<usize>, ttl_s: u32) {
         let n = self.model.sent.len();
-        self.model.sent.push(Sent { uid, at: None, expires: self.time().after_s(u64::from(ttl_s)), acknowledged: false });
+        self.model.sent.push(Sent { uid, fleeting: ttl_s == 0, at: None, expires: self.time().after_s(u64::from(ttl_s)), acknowledged: false });
         let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
         let draft = Draft {
             app: AppNo::DEFAULT,
@@ -442,7 +445,7 @@ impl World {
         let len = bytes.len();
         let w = &mut self.wires[wire];
         w.down_bytes += len;
-        w.down.push_back(Down::Bytes(bytes));
+        w.down.push_back(Down::Bytes(bytes, self.now.0));
         if w.down_bytes > WINDOW && !w.blocked {
             w.blocked = true;
             self.rosters[worker].handle_input(self.now, slot, Input::Blocked);
@@ -488,14 +491,16 @@ impl World {
             return;
         }
         let Some(down) = self.wires[wire].down.pop_front() else { return };
-        if let Down::Bytes(bytes) = &down {
+        self.written = None;
+        if let Down::Bytes(bytes, at) = &down {
+            self.written = Some(Millis(START + at));
             self.drained(wire, bytes.len());
         }
         self.note(|| format!("phone {phone} wire {wire} <- {}", short(&down)));
         let (mut up, mut heard) = (Vec::new(), Vec::new());
         let Some(life) = self.phones[phone].life.as_mut().filter(|life| life.wire == wire) else { return };
         match down {
-            Down::Bytes(bytes) => life.take_frames(&bytes, &mut up, &mut heard),
+            Down::Bytes(bytes, _) => life.take_frames(&bytes, &mut up, &mut heard),
             Down::ProbeBytes(bytes) if life.probing => life.take_frames(&bytes, &mut up, &mut heard),
             Down::Answer(response) => {
                 life.take_answer(&response, &mut up, &mut heard);
@@ -526,7 +531,9 @@ impl World {
 
     fn hear(&mut self, phone: usize, wire: usize, heard: Heard, up: &mut Vec<Up>) {
         let (now, time) = (self.now.0, self.time());
+        let written = self.written;
         let (listens_after, in_query, uid) = (self.phones[phone].listens_after, self.phones[phone].in_query, self.phones[phone].uid);
+        let on_socket = written.is_some();
         let Some(life) = self.phones[phone].life.as_mut() else { return };
         match heard {
             Heard::Closed => return self.lose_phone_end(phone),
@@ -566,7 +573,7 @@ impl World {
                 let restarted = self.rosters.iter().any(|roster| roster.counters().restarts > 0);
                 self.restarted |= restarted;
                 let unnumbered = self.phones[phone].kind == Kind::Java3;
-                let verdict = self.model.see(phone, &uids, seen, time, Doubt { restarted: self.restarted, unnumbered });
+                let verdict = self.model.see(phone, &uids, seen, written.unwrap_or(time), Doubt { restarted: self.restarted, unnumbered, on_its_way: !on_socket || self.phones[phone].kind.polls() });
                 self.fail(verdict);
             }
         }
@@ -787,7 +794,7 @@ fn make_twins(phones: &mut [Phone]) {
 
 fn short(down: &Down) -> String {
     match down {
-        Down::Bytes(bytes) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Down::Bytes(bytes, _) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Down::Answer(response) => format!("{} {}", response.status, String::from_utf8_lossy(&response.body)),
         Down::Ok => "ok".to_owned(),
         Down::Died => "GET died".to_owned(),

@@ -10,7 +10,7 @@ fn histories() -> u64 {
     if let Ok(seed) = read("TIDINGS_SEED") {
         return seed;
     }
-    if std::env::var_os("TIDINGS_SOAK").is_some() { 2_000_000 } else { 20_000 }
+    if std::env::var_os("TIDINGS_SOAK").is_some() { 2_000_000 } else { 50_000 }
 }
 
 fn read(name: &str) -> Result<u64, ()> {

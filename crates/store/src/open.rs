@@ -258,6 +258,7 @@ impl Store {
     }
 
     pub(crate) fn open_sized(config: Config, sizes: Sizes) -> Result<(Self, Owner), OpenError> {
+        assert!((1..=64).contains(&config.workers), "a fact names the workers that it concerns by one bit each");
         let folder = Folder::take(&config.dir)?;
         let segments = Arc::new(Segments::open(&folder.log(), draw(), sizes)?);
         let newest = segments.newest()?;

@@ -2,6 +2,7 @@
 
 mod dump;
 mod history;
+mod pipeline;
 mod reference;
 mod subject;
 

@@ -72,6 +72,8 @@ pub(crate) struct Writer<B, T> {
     batching: Batching<T>,
     presence: Presence,
     gate: Gate,
+    /// What flies was handed over to find out whether the log takes appends again.
+    probing: bool,
     /// Log time of what is being decided.
     now: Millis,
     refused: u64,
@@ -96,6 +98,7 @@ impl<B: Beneath, T> Writer<B, T> {
             batching: Batching::new(epoch, writer, last),
             presence: Presence::new(online, seen, now),
             gate: Gate::Open,
+            probing: false,
             now: now.max(seen),
             refused: 0,
             newcomers: register::Newcomers::default(),
@@ -156,6 +159,7 @@ impl<B: Beneath, T> Writer<B, T> {
 
     fn tell_presence(&mut self) -> Result<(), ReadError> {
         while let Some(told) = self.presence.due(self.now) {
+            self.batching.room(self.now, 1, told.on.len() * 5 + told.off.len() * 12 + 16);
             self.put(Fact::Presence(told.clone()), 0)?;
             self.batching.undo(Undo::Told(told), Rests::Open);
         }
@@ -174,6 +178,7 @@ impl<B: Beneath, T> Writer<B, T> {
     pub(crate) fn hand_over(&mut self) -> Option<Flight> {
         let flight = self.batching.hand_over()?;
         self.layers.fly();
+        self.probing = self.gate != Gate::Open;
         Some(flight)
     }
 
@@ -183,7 +188,9 @@ impl<B: Beneath, T> Writer<B, T> {
             Ok(last) => {
                 let landed = self.batching.settle(last);
                 self.layers.settle(Position::end_of(last));
-                self.gate = Gate::Open;
+                if self.probing {
+                    self.gate = Gate::Open;
+                }
                 landed
             }
             Err(error) => self.drop_all(&error),

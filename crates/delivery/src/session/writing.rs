@@ -98,7 +98,7 @@ impl Session {
                 self.stream.replay(cx.processed, cx.budget);
             }
             if let Some(item) = self.stream.pop(cx.budget) {
-                if !item.is_expired(cx.time) {
+                if !item.is_expired(cx.time) || cx.config.planted == Some(Planted::ExpiredReplayed) {
                     self.write(cx, &item);
                 }
                 continue;

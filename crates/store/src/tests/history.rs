@@ -21,7 +21,7 @@ impl Rng {
     }
 
     /// In 0..n.
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         u64::from_le_bytes(self.0.draw()) % n
     }
 

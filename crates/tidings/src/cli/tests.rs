@@ -1,1 +1,84 @@
+use clap::CommandFactory;
 
+use super::*;
+
+fn read(line: &str) -> Result<Line, clap::error::ErrorKind> {
+    Line::try_parse_from(std::iter::once("tidings").chain(line.split(' ').filter(|word| !word.is_empty()))).map_err(|error| error.kind())
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Line::command().debug_assert();
+}
+
+#[test]
+fn the_help_lists_what_there_is_and_nothing_else() {
+    let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    assert_eq!(verbs, ["serve", "check-config", "send", "listen"]);
+}
+
+#[test]
+fn what_can_be_said_is_understood() {
+    for line in [
+        "serve",
+        "serve --config a.toml --data d --devices 127.0.0.1:0 --backend 127.0.0.1:0 --open-registration --accept-clock",
+        "check-config tidings.toml",
+        "check-config --keys",
+        "send --all 1",
+        "send --uid 42 \"hi\"",
+        "send --token p_x --url http://127.0.0.1:5001 {}",
+        "send --all null",
+        "send --all -1",
+        "listen --uid 42 --legacy",
+        "listen --uid 42 --legacy --device d1 --url http://[::1]:5000/push",
+    ] {
+        assert!(read(line).is_ok(), "{line}: {:?}", read(line));
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_bad_usage() {
+    for line in [
+        "",
+        "serv",
+        "serve x",
+        "serve --ice 127.0.0.1:1",
+        "check-config",
+        "check-config a.toml --keys",
+        "send",
+        "send 1",
+        "send --all",
+        "send --all hello",
+        "send --all --uid 42 1",
+        "send --uid 42 --token p_x 1",
+        "send --all 1 --url https://127.0.0.1",
+        "send --topic t 1",
+        "listen --legacy",
+        "listen --uid 42",
+        "listen --uid= --legacy",
+    ] {
+        assert!(read(line).is_err(), "{line}");
+        let words = std::iter::once("tidings").chain(line.split(' ').filter(|word| !word.is_empty()));
+        assert_eq!(run(words.map(OsString::from)), Exit::Usage, "{line}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_mistakes() {
+    for line in ["--help", "--version", "serve --help"] {
+        assert_eq!(run(std::iter::once("tidings").chain(line.split(' ')).map(OsString::from)), Exit::Done, "{line}");
+    }
+}
+
+#[test]
+fn a_url_is_a_host_a_port_and_a_path() {
+    let url = |text: &str| text.parse::<url::Url>().ok().map(|url| (url.authority, url.connect, url.path));
+    let of = |authority: &str, connect: &str, path: &str| Some((authority.to_owned(), connect.to_owned(), path.to_owned()));
+    assert_eq!(url("http://127.0.0.1:5001"), of("127.0.0.1:5001", "127.0.0.1:5001", ""));
+    assert_eq!(url("http://push.example/socket.io/"), of("push.example", "push.example:80", "/socket.io"));
+    assert_eq!(url("http://[::1]:5000/"), of("[::1]:5000", "[::1]:5000", ""));
+    assert_eq!(url("http://[::1]"), of("[::1]", "[::1]:80", ""));
+    for text in ["127.0.0.1:5001", "https://x", "http://", "http:///x", "http://a@b", "http://x/?q"] {
+        assert_eq!(url(text), None, "{text}");
+    }
+}

@@ -124,7 +124,7 @@ async fn what_is_no_http_is_refused_in_our_words() {
     assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
     let id = said.split("tidings-request-id: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap();
     assert!(
-        said.contains(&format!("\"code\":\"invalid_field\",\"message\":\"that is no HTTP/1.1 request\""))
+        said.contains(r#""code":"invalid_field","message":"that is no HTTP/1.1 request""#)
             && said.ends_with(&format!("\"request_id\":\"{id}\"}}}}")),
         "{said}"
     );

@@ -1,0 +1,221 @@
+//! The binary as an operator meets it: exit codes, what it prints, and what it leaves on the disk.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A command without what this process's environment may say.
+fn tidings(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TIDINGS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn ended(arguments: &[&str]) -> Output {
+    tidings(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A server on ports of its own; killed when a test forgets it.
+struct Server {
+    process: Child,
+    folder: TempDir,
+    /// Its first lines.
+    printed: Vec<String>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let mut process = serve(&data, "127.0.0.1:0", "127.0.0.1:0").stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut printed = Vec::new();
+        // The warning comes when everything is bound and written.
+        while !printed.last().is_some_and(|line: &String| line.contains("no keys")) {
+            printed.push(lines.next().unwrap_or_else(|| panic!("it ended: {printed:?}")).unwrap());
+        }
+        Self { process, folder, printed }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn address(&self, door: &str) -> String {
+        let text = std::fs::read_to_string(self.data().join("addresses.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()[door].as_str().unwrap().to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap().success());
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(data: &Path, devices: &str, backend: &str) -> Command {
+    tidings(&["serve", "--data", data.to_str().unwrap(), "--devices", devices, "--backend", backend])
+}
+
+#[test]
+fn bound_addresses_are_printed_and_written() {
+    let server = Server::start();
+    assert_eq!(server.printed[0], format!("devices  http://{}", server.address("devices")));
+    assert_eq!(server.printed[1], format!("backend  http://{}", server.address("backend")));
+    let text = std::fs::read_to_string(server.data().join("addresses.json")).unwrap();
+    let keys: Vec<String> = serde_json::from_str::<Value>(&text).unwrap().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys, ["devices", "backend", "sockets", "ice"]);
+    for door in ["devices", "backend"] {
+        assert!(TcpStream::connect(server.address(door)).is_ok());
+    }
+}
+
+#[test]
+fn a_stop_ends_well_and_takes_the_addresses_away() {
+    for signal in ["-TERM", "-INT"] {
+        let mut server = Server::start();
+        server.signal(signal);
+        assert_eq!(server.exit_code(), Some(0));
+        assert!(!server.data().join("addresses.json").exists());
+    }
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let mut server = Server::start();
+    // A request that never ends holds the drain.
+    let mut running = TcpStream::connect(server.address("backend")).unwrap();
+    running.write_all(b"POST /message HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n").unwrap();
+    running.read_exact(&mut [0; 25]).unwrap();
+    let backend = server.address("backend");
+    server.signal("-TERM");
+    while !ready(&backend).contains("draining") {}
+    server.signal("-TERM");
+    assert_eq!(server.exit_code(), Some(1));
+}
+
+fn ready(backend: &str) -> String {
+    let mut stream = TcpStream::connect(backend).unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn a_second_server_on_the_folder_names_the_first() {
+    let server = Server::start();
+    let second = serve(&server.data(), "127.0.0.1:0", "127.0.0.1:0").output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(said(&second).contains(&format!("process {}", server.process.id())), "{}", said(&second));
+    assert!(server.data().join("addresses.json").exists(), "the first one's");
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_flag_that_changes_it() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (devices, backend, flag) in
+        [(taken.to_string(), "127.0.0.1:0".to_owned(), "--devices"), ("127.0.0.1:0".to_owned(), taken.to_string(), "--backend")]
+    {
+        let ended = serve(&folder.path().join("data"), &devices, &backend).output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(said(&ended).contains(flag) && said(&ended).contains(&taken.port().to_string()), "{}", said(&ended));
+        assert!(!folder.path().join("data/addresses.json").exists());
+    }
+}
+
+#[test]
+fn bad_usage_and_refused_configurations_exit_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let file = folder.path().join("tidings.toml");
+    std::fs::write(&file, "[devices]\npth = '/'\n").unwrap();
+    let ended = ended(&["serve", "--data", data.to_str().unwrap(), "--config", file.to_str().unwrap()]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(said(&ended).contains("tidings.toml:2: unknown key devices.pth"), "{}", said(&ended));
+    for (devices, backend) in [("0.0.0.0:0", "127.0.0.1:0"), ("127.0.0.1:0", "[::]:0"), ("nonsense", "127.0.0.1:0")] {
+        let ended = serve(&data, devices, backend).output().unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+    }
+    assert!(!data.exists(), "refused before anything was made");
+}
+
+#[test]
+fn check_config_says_what_is_wrong_or_that_nothing_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    std::fs::write(&file, "[legacy]\n\np2p_event = 'x'\n").unwrap();
+    let bad = ended(&["check-config", file.to_str().unwrap()]);
+    assert_eq!((bad.status.code(), said(&bad).lines().count()), (Some(1), 1));
+    assert!(said(&bad).contains("a.toml:3: legacy.p2p_event"));
+    std::fs::write(&file, "[legacy]\np2p_event = 'uid'\n").unwrap();
+    assert_eq!(ended(&["check-config", file.to_str().unwrap()]).status.code(), Some(0));
+    let keys = ended(&["check-config", "--keys"]);
+    assert!(String::from_utf8_lossy(&keys.stdout).contains("legacy.p2p_event = \"token\"\n    "));
+}
+
+#[test]
+fn send_prints_id_and_targets_or_the_code() {
+    let server = Server::start();
+    let url = format!("http://{}", server.address("backend"));
+    let sent = ended(&["send", "--url", &url, "--all", r#"{"text":"é"}"#]);
+    let line = String::from_utf8(sent.stdout.clone()).unwrap();
+    assert_eq!(sent.status.code(), Some(0), "{}", said(&sent));
+    assert!(line.len() > 36 && line[36..] == *"  0 devices, 0 online\n", "{line}");
+    let refused = ended(&["send", "--url", &url, "--uid", "42", "1"]);
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0));
+    assert!(said(&refused).starts_with("unknown_target: nobody has registered as 42 yet"), "{}", said(&refused));
+}
+
+#[test]
+fn send_without_a_server_fails() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ended = ended(&["send", "--url", &format!("http://{free}"), "--all", "1"]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(said(&ended).contains("is the server running?"), "{}", said(&ended));
+}
+
+#[test]
+fn listen_registers_and_prints_what_arrives() {
+    let server = Server::start();
+    let (devices, backend) = (format!("http://{}", server.address("devices")), format!("http://{}", server.address("backend")));
+    let mut listening = tidings(&["listen", "--url", &devices, "--uid", "42", "--legacy"]).spawn().unwrap();
+    let mut lines = BufReader::new(listening.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let registered = lines.next().unwrap();
+    assert!(registered.starts_with("registered as 42, token p_"), "{registered}");
+    for (to, printed) in [(["--uid", "42"], r#"message {"data":"hi 😀"}"#), (["--token", &registered[25..]], r#"message {"data":"hi 😀"}"#)]
+    {
+        assert!(ended(&[&["send", "--url", &backend], to.as_slice(), &["\"hi 😀\""]].concat()).status.success());
+        assert_eq!(lines.next().unwrap(), printed);
+    }
+    assert!(ended(&["send", "--url", &backend, "--all", "null"]).status.success());
+    assert_eq!(lines.next().unwrap(), r#"app broadcast {"data":null}"#);
+    listening.kill().unwrap();
+    listening.wait().unwrap();
+}
