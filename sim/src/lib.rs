@@ -7,5 +7,6 @@ pub mod dice;
 pub mod history;
 pub mod model;
 pub mod phone;
+pub mod script;
 pub mod wire;
 pub mod world;

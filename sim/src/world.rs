@@ -31,7 +31,7 @@ pub struct Phone {
     pub uid: usize,
     /// `?uid=` in its URL.
     pub in_query: bool,
-    addr: IpAddr,
+    pub addr: IpAddr,
     pub life: Option<Life>,
     /// Another phone of the same model, user and address: the server cannot tell them apart.
     pub twin: bool,
@@ -70,6 +70,19 @@ pub struct World {
     written: Option<Millis>,
     /// What happened, where somebody wants to read it.
     pub trace: Option<Vec<String>>,
+    /// What the workers asked, where somebody wants to check it.
+    pub journal: Option<Journal>,
+}
+
+/// What left the workers for the store, in order.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// For the writer.
+    pub asked: Vec<(Moment, Request)>,
+    /// For the readers of mail.
+    pub reads: Vec<(Moment, Query)>,
+    /// How often a worker read the log because its inbox had a gap.
+    pub log_reads: usize,
 }
 
 /// Log time when a history begins.
@@ -115,6 +128,7 @@ impl World {
             restarted: false,
             written: None,
             trace: None,
+            journal: None,
             config,
             dice,
         };
@@ -269,6 +283,9 @@ impl World {
         let after = self.rosters[worker].processed();
         if self.store.upto(worker) > after {
             let batch = self.store.read(after, upto);
+            if let Some(journal) = &mut self.journal {
+                journal.log_reads += 1;
+            }
             self.rosters[worker].facts(self.now, Arc::new(batch));
             self.drain_outputs(worker);
         }
@@ -377,14 +394,32 @@ impl World {
                 Output::Ask(ticket, request) => {
                     self.note(|| format!("worker {worker} slot {} asks {request:?}", ticket.slot as i32));
                     self.inspect(worker, ticket, &request);
+                    if let Some(journal) = &mut self.journal {
+                        journal.asked.push((self.now, request.clone()));
+                    }
                     self.ask(Asked::Roster(worker, ticket), request);
                 }
                 Output::Read(ticket, query) => {
                     self.note(|| format!("worker {worker} slot {} reads {query:?}", ticket.slot));
+                    if let Some(journal) = &mut self.journal {
+                        journal.reads.push((self.now, query));
+                    }
                     self.reads.push_back((worker, ticket, query));
                 }
             }
         }
+    }
+
+    /// What the network tells a wire's session, beyond what a phone sends.
+    pub fn input(&mut self, wire: usize, input: Input<'_>) {
+        let (worker, slot) = (self.wires[wire].worker, self.wires[wire].slot);
+        self.rosters[worker].handle_input(self.now, slot, input);
+        self.drain_outputs(worker);
+    }
+
+    /// Answers and pages that have not been brought to their worker.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.answers.len(), self.reads.len())
     }
 
     /// What the workers tell the writer must be true.
@@ -596,6 +631,11 @@ impl World {
             return;
         }
         let worker = self.dice.below(self.rosters.len());
+        self.connect_to(phone, worker);
+    }
+
+    /// The kernel gave the phone's connection to this worker.
+    pub fn connect_to(&mut self, phone: usize, worker: usize) {
         let slot = self.rosters[worker].vacancy();
         let (kind, uid, in_query) = (self.phones[phone].kind, self.phones[phone].uid, self.phones[phone].in_query);
         let mut key = [0; 12];

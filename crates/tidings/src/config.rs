@@ -159,7 +159,7 @@ impl Draft {
 
     fn take(&mut self, given: &Given) {
         let Some(key) = keys::KEYS.iter().find(|key| key.name == given.key) else {
-            let (near, _) = nearest::key(&given.key);
+            let near = nearest::key(&given.key);
             return self.problem(&given.origin, format!("unknown key {}; the nearest known one is {near}", given.key));
         };
         match key.apply(&mut self.config, &given.value, given.origin.is_text()) {

@@ -18,6 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tidings-gateway", &["model", "engineio", "delivery", "store"]),
     ("tidings-api", &["model", "store"]),
     ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "api"]),
+    ("tidings-fuzz", &["model", "engineio", "socketio", "store", "gateway"]),
     ("tidings-sim", &["model", "engineio", "socketio", "delivery", "store"]),
 ];
 

@@ -109,7 +109,8 @@ fn a_house_that_writes_on_is_cut_off_not_buffered() {
     let server = Server::start(1);
     let (mut socket, mut other) = (server.socket(), server.socket());
     for _ in 0..4 {
-        socket.send("rude:").unwrap();
+        // It may be cut already.
+        let _ = socket.send("rude:");
     }
     server.diary.until("closed Socket");
     other.send("alive").unwrap();
@@ -171,7 +172,7 @@ fn a_fan_out_is_one_write_a_socket() {
 fn connections_spread_over_the_workers() {
     let server = Server::start(3);
     let _sockets: Vec<Socket> = (0..600).map(|_| server.socket()).collect();
-    eventually(|| server.gateway.numbers().map(|numbers| numbers.connections).sum::<u64>() == 600);
+    eventually(|| server.gateway.numbers().map(|numbers| numbers.sessions).sum::<u64>() == 600);
     for numbers in server.gateway.numbers() {
         assert!((100..=300).contains(&numbers.connections), "{numbers:?}");
         assert_eq!(numbers.connections, numbers.sessions);

@@ -51,7 +51,10 @@ impl Pipeline {
             0..=4 => self.ask_something(),
             5..=6 => self.store.decide(Millis(self.now)),
             7 => {
-                let fault = [Fault::None, Fault::None, Fault::Full, Fault::UnknownStored, Fault::UnknownLost][self.rng.below(5) as usize];
+                let fault = [Fault::Full, Fault::UnknownStored, Fault::UnknownLost]
+                    .get(self.rng.below(20) as usize)
+                    .copied()
+                    .unwrap_or(Fault::None);
                 self.store.append(fault);
             }
             8..=9 => self.notify(),

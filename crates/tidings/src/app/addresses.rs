@@ -5,6 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use crate::telemetry::complain;
+
 /// What is bound, door by door.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Addresses {
@@ -17,8 +19,8 @@ const FILE: &str = "addresses.json";
 impl Addresses {
     /// Prints a line each and writes DATA/addresses.json, whole or not at all.
     pub(super) fn publish(&self, data: &Path) -> io::Result<()> {
-        eprintln!("devices  http://{}", reachable(self.devices));
-        eprintln!("backend  http://{}", reachable(self.backend));
+        complain(&format!("devices  http://{}", reachable(self.devices)));
+        complain(&format!("backend  http://{}", reachable(self.backend)));
         let new = data.join("addresses.json.new");
         fs::write(&new, self.json())?;
         fs::rename(new, data.join(FILE))

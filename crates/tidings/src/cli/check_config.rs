@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Exit, say};
 use crate::config::Config;
 use crate::config::keys::KEYS;
+use crate::telemetry::complain;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
@@ -31,7 +32,7 @@ fn check(file: &Path) -> Exit {
         }
         Err(problems) => {
             for problem in problems {
-                eprintln!("{problem}");
+                complain(&problem.to_string());
             }
             Exit::Failed
         }

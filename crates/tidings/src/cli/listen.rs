@@ -8,6 +8,7 @@ use tidings_model::{DeviceId, Uid};
 
 use super::url::Url;
 use super::{Exit, say};
+use crate::telemetry::complain;
 
 mod device;
 mod socket;
@@ -52,14 +53,14 @@ pub(super) fn run(flags: &Flags) -> Exit {
         let why = match connected(flags, &mut device) {
             Ended::Lost(why) => why,
             Ended::Refused(why) => {
-                eprintln!("{why}");
+                complain(&why);
                 return Exit::Failed;
             }
             Ended::Unheard => return Exit::Done,
         };
         // Once for each time that it was connected, and once if it never was.
         if device.is_registered() || attempt == 0 {
-            eprintln!("not connected ({why}); trying again until it works");
+            complain(&format!("not connected ({why}); trying again until it works"));
         }
         attempt = if device.is_registered() { 1 } else { attempt.saturating_add(1) };
         sleep(pause(attempt, dice()));

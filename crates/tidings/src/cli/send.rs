@@ -5,6 +5,7 @@ use tidings_json::{Json, unescape, write_string};
 use super::http::{self, Answer};
 use super::url::Url;
 use super::{Exit, say};
+use crate::telemetry::complain;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
@@ -14,7 +15,7 @@ pub(super) struct Flags {
     #[command(flatten)]
     to: To,
     /// What to send: any JSON, like '"hello"' or '{"text":"hello"}'
-    #[arg(value_name = "JSON", value_parser = json)]
+    #[arg(value_name = "JSON", value_parser = json, allow_negative_numbers = true)]
     data: Json,
 }
 
@@ -41,7 +42,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Ok(answer) if answer.status == 200 => told(&answer),
         Ok(answer) => refused(&answer),
         Err(error) => {
-            eprintln!("no answer from {}: {error}; is the server running?", flags.url.authority);
+            complain(&format!("no answer from {}: {error}; is the server running?", flags.url.authority));
             Exit::Failed
         }
     }
@@ -63,7 +64,7 @@ impl Flags {
 
 fn told(answer: &Answer) -> Exit {
     let Some(line) = accepted(&answer.body) else {
-        eprintln!("the server's answer was not understood: {}", answer.body);
+        complain(&format!("the server's answer was not understood: {}", answer.body));
         return Exit::Failed;
     };
     say(&line);
@@ -87,6 +88,6 @@ fn refused(answer: &Answer) -> Exit {
         let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
         Some(format!("{}: {}", word("code")?, word("message")?))
     });
-    eprintln!("{}", said.unwrap_or_else(|| format!("HTTP status {}", answer.status)));
+    complain(&said.unwrap_or_else(|| format!("HTTP status {}", answer.status)));
     Exit::Failed
 }

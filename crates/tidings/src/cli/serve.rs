@@ -7,7 +7,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::Exit;
 use crate::app::{App, Ended};
 use crate::config::{self, Config, Environment, Given, Origin, Problem, Value};
-use crate::telemetry;
+use crate::telemetry::{self, complain};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
@@ -82,12 +82,12 @@ fn finish(ended: Ended, app: App, runtime: Runtime) -> Exit {
 
 fn refused(problems: &[Problem]) -> Exit {
     for problem in problems {
-        eprintln!("{problem}");
+        complain(&problem.to_string());
     }
     Exit::Usage
 }
 
 fn failed(why: &str) -> Exit {
-    eprintln!("tidings: {why}");
+    complain(&format!("tidings: {why}"));
     Exit::Failed
 }

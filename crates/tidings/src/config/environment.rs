@@ -16,9 +16,6 @@ pub(crate) struct Environment {
 
 const PREFIX: &str = "TIDINGS_";
 
-/// A name this close to a key is a slip; one further away is somebody else's variable.
-const SLIP: usize = 2;
-
 impl Environment {
     /// The one place that reads the process's environment.
     pub(crate) fn of_process() -> Self {
@@ -52,9 +49,10 @@ impl Environment {
                 let key = nested.to_ascii_lowercase().replace("__", ".");
                 self.give(&key, name, value);
             }
+            // Spelt almost as a key it is a slip; else it is somebody else's.
             top => {
                 let key = top.to_ascii_lowercase();
-                if nearest::key(&key).1 <= SLIP {
+                if nearest::is_slip_of_a_top_key(&key) {
                     self.give(&key, name, value);
                 }
             }

@@ -250,7 +250,8 @@ pub(crate) const KEYS: &[Key] = &[
         default: "info",
         says: "error, warn, info, debug or trace; also by room, as in info,tidings_store=debug.",
         form: Text(|config, text| {
-            EnvFilter::try_new(text).map_err(|error| format!("is no level: {error}"))?;
+            EnvFilter::try_new(text)
+                .map_err(|_| format!("is {text:?}; it must be error, warn, info, debug or trace, or levels by room"))?;
             config.log.level = text.to_owned();
             Ok(())
         }),

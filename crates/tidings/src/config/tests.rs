@@ -122,6 +122,10 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     );
     assert_eq!(problems("devices.pth = '/x'"), ["tidings.toml:1: unknown key devices.pth; the nearest known one is devices.path"]);
     assert_eq!(problems("[bakend]"), ["tidings.toml:1: unknown key bakend; the nearest known one is backend.bind"]);
+    assert_eq!(
+        problems("ping_interval_ms = 1"),
+        ["tidings.toml:1: unknown key ping_interval_ms; the nearest known one is devices.ping_interval_ms"]
+    );
     assert_eq!(problems("[devices]\n[backend]\n"), Vec::<String>::new());
 }
 
@@ -138,7 +142,7 @@ fn every_problem_is_told_at_once_in_the_order_of_the_file() {
             "tidings.toml:5: devices.proxy_tunnels is \"yes\"; it must be true or false",
             "tidings.toml:6: devices.cors_origins is \"x\"; it must be a list, like [\"a\", \"b\"]",
             "tidings.toml:7: devices.trusted_proxies has a bad entry: `10.0.0.0/64` is no address or network, write 10.0.0.1 or 10.0.0.0/8",
-            "tidings.toml:9: log.level is no level: invalid filter directive",
+            "tidings.toml:9: log.level is \"loud=quiet\"; it must be error, warn, info, debug or trace, or levels by room",
             "tidings.toml:11: limits.payload is 65537; it must be a number from 1 to 65536",
             "tidings.toml:12: limits.mailbox_messages is a number with a fraction; it must be a number from 1 to 1000000",
         ]
@@ -162,6 +166,7 @@ fn a_variable_that_is_no_key_is_a_problem_unless_it_is_somebody_elses() {
     );
     assert_eq!(told("TIDINGS_DRAINS"), Some("TIDINGS_DRAINS: unknown key drains; the nearest known one is drain_s".to_owned()));
     assert_eq!(told("TIDINGS_SOAK"), None);
+    assert_eq!(told("TIDINGS_BIN"), None);
     assert_eq!(told("TIDINGS_KEY"), None);
     assert!(told("TIDINGS_ADMIN_KEY_FILE").is_some_and(|text| text.contains("no keys yet")));
 }
