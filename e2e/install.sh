@@ -32,6 +32,8 @@ system() {
   local wanted=()
   command -v java >/dev/null && command -v javac >/dev/null || wanted+=(default-jdk-headless)
   command -v mvn >/dev/null || wanted+=(maven)
+  # The store's tests let a disk sync fail.
+  command -v strace >/dev/null || wanted+=(strace)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
   command -v python3 >/dev/null || wanted+=(python3)
