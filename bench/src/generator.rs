@@ -13,6 +13,7 @@ mod caller;
 mod device;
 
 use caller::Caller;
+pub(crate) use caller::To;
 use device::Device;
 pub(crate) use device::Role;
 
@@ -46,6 +47,8 @@ pub(crate) struct Generator {
     handshake: Vec<u8>,
     pub devices: Vec<Device>,
     pub callers: Vec<Caller>,
+    /// The number that no message has had.
+    number: usize,
     scratch: Vec<u8>,
     events: Vec<Event>,
 }
@@ -59,6 +62,7 @@ impl Generator {
             handshake: wire::handshake(door),
             devices: Vec::new(),
             callers: Vec::new(),
+            number: 0,
             scratch: vec![0; wire::BUFFER],
             events: Vec::with_capacity(EVENTS),
         })
@@ -98,6 +102,12 @@ impl Generator {
             self.callers.push(caller);
         }
         Ok(())
+    }
+
+    /// `count` numbers that no message of this run has had; the first of them.
+    pub(crate) fn numbers(&mut self, count: usize) -> usize {
+        self.number += count;
+        self.number - count
     }
 
     /// Waits once and hears what is there; `heard` holds this turn's only.

@@ -42,7 +42,8 @@ pub(crate) struct Subject {
     child: Child,
     pub devices: SocketAddr,
     pub backend: SocketAddr,
-    data: TempDir,
+    /// Removed with it.
+    _data: TempDir,
 }
 
 /// In bytes, of the process alone.
@@ -58,7 +59,7 @@ impl Subject {
         let data = tempfile::Builder::new().prefix("tidings-bench-").tempdir_in(&place.data)?;
         let mut child = command(kind, place, data.path())?.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let (devices, backend) = addresses(&mut child, data.path())?;
-        Ok(Self { child, devices, backend, data })
+        Ok(Self { child, devices, backend, _data: data })
     }
 
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
@@ -74,9 +75,11 @@ impl Subject {
         Ok(Memory { rss: kib("Rss:") << 10, anonymous: kib("Anonymous:") << 10 })
     }
 
-    /// Bytes of everything durable.
-    pub(crate) fn disk(&self) -> io::Result<u64> {
-        folder(self.data.path())
+    /// Bytes that it has had written to the disk.
+    pub(crate) fn written(&self) -> io::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/io", self.child.id()))?;
+        let bytes = text.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        bytes.and_then(|bytes| bytes.parse().ok()).ok_or_else(|| io::Error::other("the kernel counts no write_bytes"))
     }
 
     /// Asks it to stop and waits; the folder goes with it.
@@ -137,15 +140,4 @@ fn addresses(child: &mut Child, data: &Path) -> io::Result<(SocketAddr, SocketAd
         }
         sleep(LOOK_AGAIN);
     }
-}
-
-fn folder(path: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        // A sealed or merged file may go while we look.
-        let Ok(meta) = entry.metadata() else { continue };
-        bytes += if meta.is_dir() { folder(&entry.path())? } else { meta.len() };
-    }
-    Ok(bytes)
 }

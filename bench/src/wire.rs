@@ -60,7 +60,8 @@ pub(crate) fn handshake(host: SocketAddr) -> Vec<u8> {
 /// What the loop answers to [`handshake`].
 pub(crate) fn upgraded() -> Vec<u8> {
     let accept = tidings_engineio::websocket::accept(KEY).expect("16 bytes in base64");
-    format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").into_bytes()
+    format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n")
+        .into_bytes()
 }
 
 /// Where a head's blank line ends.

@@ -83,6 +83,12 @@ impl Script {
         self.world.settle();
     }
 
+    /// Long enough for proofs that were counted to leave for the writer; nothing else moves.
+    pub fn save(&mut self) {
+        self.world.advance(1);
+        self.world.advance(1000);
+    }
+
     // ---- phones
 
     /// Connected, registered, and past the listening delay.

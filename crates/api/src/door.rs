@@ -68,6 +68,8 @@ impl Config {
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// Connections at once: backends keep few, and reuse them.
+const CONNECTIONS_MAX: usize = 4096;
 
 /// The open door. It owns its tasks; dropped, they end at once.
 pub struct Backend {
@@ -89,7 +91,7 @@ impl Backend {
         let ids = RequestIds::new();
         let (closing, until) = closing::Closing::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accepting::run(listener, http::router(face, ids.clone()), ids, until));
+        tasks.spawn(accepting::run(listener, http::router(face, ids.clone()), ids, CONNECTIONS_MAX, until));
         Ok(Self { addr, executor, closing, tasks })
     }
 

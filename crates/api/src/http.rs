@@ -13,7 +13,7 @@ use crate::executor::Executor;
 
 mod accept;
 pub(crate) mod answer;
-mod body;
+pub(crate) mod body;
 mod caller;
 mod event;
 mod events;

@@ -9,8 +9,8 @@ use crate::http::{Cors, Proxies, Site};
 pub struct Config {
     /// At least one. A later address with port 0 takes the port that the first one got.
     pub bind: Vec<SocketAddr>,
-    /// Of Engine.IO; slashes at both ends are added where they are missing.
-    pub path: String,
+    /// Of Engine.IO; slashes at both ends are added where they are missing. A house is told which of them was asked for.
+    pub paths: Vec<String>,
     /// Bytes of a POST body and of a WebSocket message.
     pub max_http_buffer: usize,
     pub cors: Cors,
@@ -53,7 +53,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: vec![SocketAddr::from(([127, 0, 0, 1], 5000))],
-            path: "/socket.io/".to_owned(),
+            paths: vec!["/socket.io/".to_owned()],
             max_http_buffer: 1_000_000,
             cors: Cors::Any,
             trusted_proxies: Proxies::default(),
@@ -70,7 +70,7 @@ const SPARE_FILES: u64 = 512;
 impl Config {
     pub(crate) fn site(&self) -> Site {
         Site {
-            path: format!("/{}/", self.path.trim_matches('/')).replace("//", "/"),
+            paths: self.paths.iter().map(|path| format!("/{}/", path.trim_matches('/')).replace("//", "/")).collect(),
             cors: self.cors.clone(),
             proxies: self.trusted_proxies.clone(),
             body_max: self.max_http_buffer,

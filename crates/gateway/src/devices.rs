@@ -187,7 +187,7 @@ impl Door for Devices {
 
     fn open(&mut self, now: Moment, opening: Opening<'_>, client: Client<'_>) -> Result<(), Response> {
         self.now = now;
-        let Client { addr, agent, proxied, trusted } = client;
+        let Client { addr, agent, proxied, trusted, place: _ } = client;
         self.roster.open(now, opening, Peer { addr, agent, proxied, trusted })
     }
 

@@ -21,6 +21,8 @@ pub struct Client<'a> {
     pub proxied: bool,
     /// ... and that proxy is one of `trusted_proxies`.
     pub trusted: bool,
+    /// Which of the door's paths it asked for.
+    pub place: usize,
 }
 
 /// Where a session id leads.

@@ -37,8 +37,8 @@ const HEALTH: &str = "/healthz";
 /// What all connections of a door share.
 #[derive(Clone, Debug)]
 pub struct Site {
-    /// Where Engine.IO lives, with a slash at both ends: `/socket.io/`.
-    pub path: String,
+    /// Where Engine.IO lives, each with a slash at both ends: `/socket.io/`.
+    pub paths: Vec<String>,
     pub cors: Cors,
     pub proxies: Proxies,
     /// Bytes of a POST's body.
@@ -204,23 +204,21 @@ impl<'a> Line<'_, 'a> {
                 _ => Request::Answer(Page::Status(405)),
             };
         }
-        if !self.is_ours(path) {
-            return Request::Answer(Page::Status(404));
-        }
+        let Some(place) = self.place(path) else { return Request::Answer(Page::Status(404)) };
         if self.method == "OPTIONS" {
             return Request::Preflight { headers: self.fields.requested_headers };
         }
-        self.engine(query).unwrap_or_else(|fault| Request::Answer(Page::Fault(fault)))
+        self.engine(query, place).unwrap_or_else(|fault| Request::Answer(Page::Fault(fault)))
     }
 
     /// By prefix, as the reference does; and the path without its last slash.
-    fn is_ours(&self, path: &str) -> bool {
-        let ours = self.site.path.as_str();
-        path.starts_with(ours) || ours.strip_suffix('/') == Some(path)
+    fn place(&self, path: &str) -> Option<usize> {
+        let is_it = |ours: &String| path.starts_with(ours.as_str()) || ours.strip_suffix('/') == Some(path);
+        self.site.paths.iter().position(is_it)
     }
 
     /// EIO, then transport, then sid, then method.
-    fn engine(&self, query: &'a str) -> Result<Request<'a>, Fault> {
+    fn engine(&self, query: &'a str, place: usize) -> Result<Request<'a>, Fault> {
         let params = Params::read(query);
         let revision = params.revision().ok_or(Fault::UnsupportedVersion)?;
         let transport = params.transport().ok_or(Fault::UnknownTransport)?;
@@ -230,7 +228,7 @@ impl<'a> Line<'_, 'a> {
                 let sid = Sid::parse(sid).ok_or(Fault::UnknownSid)?;
                 self.of_session(sid, transport, jsonp, params, query)
             }
-            None => self.handshake(revision, transport, jsonp, params, query),
+            None => self.handshake(revision, transport, jsonp, params, query, place),
         }
     }
 
@@ -241,12 +239,13 @@ impl<'a> Line<'_, 'a> {
         jsonp: Option<u32>,
         params: Params<'a>,
         query: &'a str,
+        place: usize,
     ) -> Result<Request<'a>, Fault> {
         if self.method != "GET" {
             return Err(Fault::BadHandshakeMethod);
         }
         let base64 = params.base64();
-        let client = self.fields.client(self.peer, &self.site.proxies);
+        let client = Client { place, ..self.fields.client(self.peer, &self.site.proxies) };
         let handshake = Handshake { revision, transport, base64, jsonp, stamp: params.stamp, query, client };
         match (transport, self.fields.upgrades) {
             (Transport::Polling, false) => match self.framing {

@@ -112,7 +112,7 @@ impl App {
         }
         tokio::select! {
             biased;
-            _ = self.signals.next() => Ended::Forced,
+            () = self.signals.second() => Ended::Forced,
             ended = self.rooms.stop() => ended,
         }
     }

@@ -61,10 +61,14 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
     }
 }
 
-/// Help and version are no mistakes.
 fn usage(error: &clap::Error) -> Exit {
     // A closed terminal cannot be told anything.
     let _ = error.print();
+    verdict(error)
+}
+
+/// Help and version are no mistakes.
+fn verdict(error: &clap::Error) -> Exit {
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 

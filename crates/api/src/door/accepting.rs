@@ -14,14 +14,12 @@ use super::closing::Closing;
 use super::{connection, refusing};
 use crate::http::answer::RequestIds;
 
-/// Backends hold few connections; beyond these one is told so and closed.
-const CONNECTIONS_MAX: usize = 4096;
 /// After an accept that failed for want of something.
 const PAUSE: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(listener: TcpListener, router: Router, ids: RequestIds, mut until: Closing) {
-    let mut accepting =
-        Accepting { router, ids, until: until.clone(), room: Arc::new(Semaphore::new(CONNECTIONS_MAX)), tasks: JoinSet::new() };
+/// `room`: connections at once; one more is told so and closed.
+pub(super) async fn run(listener: TcpListener, router: Router, ids: RequestIds, room: usize, mut until: Closing) {
+    let mut accepting = Accepting { router, ids, until: until.clone(), room: Arc::new(Semaphore::new(room)), tasks: JoinSet::new() };
     loop {
         tokio::select! {
             () = until.begun() => break,
@@ -78,3 +76,6 @@ fn told(ended: Result<(), tokio::task::JoinError>) {
         tracing::error!(%error, "a backend connection broke");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! A house of sessions for the suites: the engine, and behind it an echo or a small Socket.IO server.
 
 use std::collections::VecDeque;
-use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,32 +9,9 @@ use tidings_gateway::{Client, Door, Found, Output, Slot};
 
 use crate::talk::{Broken, Say, Talk};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Suite {
-    EngineIo,
-    SocketIo,
-}
-
-impl Suite {
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::EngineIo => "/engine.io/",
-            Self::SocketIo => "/socket.io/",
-        }
-    }
-}
-
-impl FromStr for Suite {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "engine.io" => Ok(Self::EngineIo),
-            "socket.io" => Ok(Self::SocketIo),
-            _ => Err(format!("unknown suite {text}, there are engine.io and socket.io")),
-        }
-    }
-}
+/// The bare engine, which sends back each message as it came; and the Socket.IO server of the suites.
+pub(crate) const PATHS: [&str; 2] = ["/engine.io/", "/socket.io/"];
+const SOCKET_IO: usize = 1;
 
 pub(crate) struct Session {
     sid: Sid,
@@ -47,7 +23,6 @@ pub(crate) struct Session {
 
 pub(crate) struct Fixture {
     worker: u16,
-    suite: Suite,
     settings: Settings,
     connect_timeout: Duration,
     sessions: Vec<Option<Session>>,
@@ -56,8 +31,8 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) fn new(worker: u16, suite: Suite, settings: Settings, connect_timeout: Duration) -> Self {
-        Self { worker, suite, settings, connect_timeout, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new() }
+    pub(crate) fn new(worker: u16, settings: Settings, connect_timeout: Duration) -> Self {
+        Self { worker, settings, connect_timeout, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new() }
     }
 
     fn session(&self, slot: Slot) -> Option<&Session> {
@@ -150,15 +125,15 @@ impl Door for Fixture {
         Slot(self.free.last().copied().unwrap_or(self.sessions.len() as u32))
     }
 
-    fn open(&mut self, now: Moment, opening: Opening<'_>, _: Client<'_>) -> Result<(), Response> {
+    fn open(&mut self, now: Moment, opening: Opening<'_>, client: Client<'_>) -> Result<(), Response> {
         let slot = self.vacancy();
         let (sid, revision) = (opening.sid, opening.revision);
         let out = &mut self.out;
         let engine = Engine::open(now, &self.settings, &opening, &mut |action| out.push_back(Output::Do(slot, action)));
-        let talk = (self.suite == Suite::SocketIo).then(|| Talk::new(revision, &sid));
+        let talk = (client.place == SOCKET_IO).then(|| Talk::new(revision, &sid));
         let session = Session { sid, engine, talk, connect_by: now + self.connect_timeout };
         self.move_in(session);
-        if self.suite == Suite::SocketIo && revision == Revision::V3 {
+        if client.place == SOCKET_IO && revision == Revision::V3 {
             self.greet(slot);
         }
         self.file(slot);

@@ -4,8 +4,8 @@
 //! cargo run --release -p tidings-gateway --example conformance -- --port 3000
 //! ```
 //!
-//! `/socket.io/` has the namespaces `/` and `/custom`. With `--suite engine.io` it is the bare engine instead: `/engine.io/`
-//! sends back each message as it came. It listens on 127.0.0.1 and ::1 and prints its port; port 0 is any.
+//! `/socket.io/` has the namespaces `/` and `/custom`; `/engine.io/` is the bare engine, which sends back each message as it
+//! came. It listens on 127.0.0.1 and ::1 and prints its port; port 0 is any.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -18,10 +18,9 @@ use tidings_gateway::{Config, Gateway, inbox};
 mod fixture;
 mod talk;
 
-use fixture::{Fixture, Suite};
+use fixture::{Fixture, PATHS};
 
 struct Options {
-    suite: Suite,
     port: u16,
     ping_interval: u64,
     ping_timeout: u64,
@@ -33,7 +32,6 @@ struct Options {
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut options = Self {
-            suite: Suite::SocketIo,
             port: 3000,
             ping_interval: 300,
             ping_timeout: 200,
@@ -44,7 +42,6 @@ impl Options {
         while let Some(name) = args.next() {
             let value = args.next().ok_or(format!("{name} needs a value"))?;
             match name.as_str() {
-                "--suite" => options.suite = value.parse()?,
                 "--port" => options.port = value.parse()?,
                 "--ping-interval" => options.ping_interval = value.parse()?,
                 "--ping-timeout" => options.ping_timeout = value.parse()?,
@@ -76,7 +73,7 @@ fn open(options: &Options) -> Result<Gateway<fixture::Session>, Box<dyn Error>> 
     };
     let config = Config {
         bind: vec![SocketAddr::from(([127, 0, 0, 1], options.port)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], options.port))],
-        path: options.suite.path().to_owned(),
+        paths: PATHS.map(str::to_owned).to_vec(),
         max_http_buffer: options.max_payload,
         cors: Cors::Star,
         patience: settings.ping_interval + settings.ping_timeout,
@@ -85,7 +82,7 @@ fn open(options: &Options) -> Result<Gateway<fixture::Session>, Box<dyn Error>> 
     let mut houses = Vec::new();
     for worker in 0..options.workers {
         let connect_timeout = Duration::from_millis(options.connect_timeout);
-        houses.push((Fixture::new(worker, options.suite, settings.clone(), connect_timeout), inbox()?.1));
+        houses.push((Fixture::new(worker, settings.clone(), connect_timeout), inbox()?.1));
     }
     Ok(Gateway::start(&config, houses)?)
 }

@@ -146,7 +146,7 @@ impl<'a> Fields<'a> {
         let peer = peer.to_canonical();
         let hops = self.forwarded.iter().rev().flat_map(|value| value.rsplit(','));
         let trusted = proxies.trusts(peer);
-        Client { addr: proxies.origin(peer, hops), agent: self.agent, proxied: self.proxied || trusted, trusted }
+        Client { addr: proxies.origin(peer, hops), agent: self.agent, proxied: self.proxied || trusted, trusted, place: 0 }
     }
 }
 

@@ -9,7 +9,7 @@ const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3));
 const SID: Sid = Sid { worker: 1, slot: 2, key: [3; 12] };
 
 fn site() -> Site {
-    Site { path: "/socket.io/".to_owned(), cors: Cors::Any, proxies: Proxies::default(), body_max: 1000 }
+    Site { paths: vec!["/socket.io/".to_owned()], cors: Cors::Any, proxies: Proxies::default(), body_max: 1000 }
 }
 
 /// The request and answer settings of a whole head, as text; `(end)` where the connection does not outlive the answer.

@@ -24,7 +24,7 @@ use tidings_engineio::Settings;
 use tidings_gateway::http::Cors;
 use tidings_gateway::{Config, Gateway, inbox};
 
-use fixture::{Fixture, Session, Suite};
+use fixture::{Fixture, PATHS, Session};
 
 const VECTORS: &str = include_str!("../../../../e2e/vectors/wire_vectors.json");
 
@@ -75,9 +75,9 @@ fn start() -> Gateway<Session> {
         max_payload: 1_000_000,
         spread: Duration::ZERO,
     };
-    let path = Suite::SocketIo.path().to_owned();
-    let config = Config { bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))], path, cors: Cors::Star, ..Config::default() };
+    let paths = PATHS.map(str::to_owned).to_vec();
+    let config = Config { bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))], paths, cors: Cors::Star, ..Config::default() };
     // Two workers, so that some requests of a session come to the wrong one.
-    let house = |worker| (Fixture::new(worker, Suite::SocketIo, settings.clone(), Duration::from_secs(1)), inbox().expect("an inbox").1);
+    let house = |worker| (Fixture::new(worker, settings.clone(), Duration::from_secs(1)), inbox().expect("an inbox").1);
     Gateway::start(&config, vec![house(0), house(1)]).expect("the fixture starts")
 }

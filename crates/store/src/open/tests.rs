@@ -216,6 +216,21 @@ fn a_clock_far_ahead_is_refused_and_both_times_are_said() {
     owner.close().expect("it closes");
 }
 
+#[test]
+fn a_clock_that_is_behind_goes_on_from_the_last_fact() {
+    let dir = TempDir::new().expect("a folder");
+    let (store, owner) = open(dir.path());
+    let before = store.now();
+    owner.close().expect("it closes");
+    backdate(dir.path(), -2);
+    let (store, owner) = open(dir.path());
+    let ahead = store.now().0 - before.0;
+    assert!((2 * 86_400_000..2 * 86_400_000 + 60_000).contains(&ahead), "{ahead}");
+    let sent = publish(&store, Target::All);
+    assert!(sent.id.time_ms() >= before.0 + 2 * 86_400_000);
+    owner.close().expect("it closes");
+}
+
 /// Makes the log's only record older, as a clock that jumped would find it.
 fn backdate(dir: &Path, days: i64) {
     use crate::log::record::Header;

@@ -123,7 +123,7 @@ impl<T> Batching<T> {
     pub(super) fn answer(&mut self, rests: Rests, ticket: T, answer: Answer) {
         match (rests, &mut self.flying) {
             (Rests::Open, _) => self.open.answers.push((ticket, answer)),
-            (Rests::Flying, Some(_)) => self.ready.push((ticket, answer)),
+            (Rests::Flying, Some(flying)) => flying.answers.push((ticket, answer)),
             (Rests::Flying | Rests::Settled, _) => self.ready.push((ticket, answer)),
         }
     }

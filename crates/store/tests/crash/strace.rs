@@ -16,6 +16,7 @@ fn need_strace() {
 #[test]
 fn after_an_fsync_that_failed_once_nothing_is_written_and_the_process_ends() {
     need_strace();
+    let mut while_running = 0;
     for (round, when) in [3, 20, 61].into_iter().enumerate() {
         let dir = TempDir::new().expect("a folder");
         let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
@@ -36,5 +37,7 @@ fn after_an_fsync_that_failed_once_nothing_is_written_and_the_process_ends() {
         assert!(!answered.went_on, "nothing is answered after it");
         assert!(answered.fatal.as_deref().is_some_and(|why| why.contains("outcome")), "{:?}", answered.fatal);
         answered.check(dir.path());
+        while_running += 1;
     }
+    assert!(while_running >= 2, "the failures came before there was anything to lose");
 }

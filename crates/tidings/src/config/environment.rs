@@ -44,6 +44,7 @@ impl Environment {
             "BACKEND" => self.give("backend.bind", name, value),
             // Never keys of a table. A client's key means nothing to a server.
             "KEY" => {}
+            "ICE" => self.problem(name, "there is no Ice door yet; unset it"),
             "ADMIN_KEY_FILE" => self.problem(name, "there are no keys yet, so no admin key can be set; unset it"),
             nested if nested.contains("__") => {
                 let key = nested.to_ascii_lowercase().replace("__", ".");

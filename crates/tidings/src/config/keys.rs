@@ -54,7 +54,7 @@ pub(crate) const KEYS: &[Key] = &[
             if !text.starts_with('/') || text.contains(['?', '#', ' ']) {
                 return Err("must be a path that begins with /".to_owned());
             }
-            config.door.path = text.to_owned();
+            config.door.paths = vec![text.to_owned()];
             Ok(())
         }),
     },

@@ -73,7 +73,7 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
     let config = Config::load(&flags, &environment).unwrap();
     assert_eq!(config.data, PathBuf::from("from-flag"));
     assert_eq!(config.drain.as_secs(), 7);
-    assert_eq!(config.door.path, "/file/");
+    assert_eq!(config.door.paths, ["/file/"]);
     assert_eq!(config.door.bind[0].port(), 4, "the nested name is read later");
     assert_eq!(config.backend.port(), 2);
     assert_eq!(config.limits.payload, 4096);
@@ -168,6 +168,7 @@ fn a_variable_that_is_no_key_is_a_problem_unless_it_is_somebody_elses() {
     assert_eq!(told("TIDINGS_SOAK"), None);
     assert_eq!(told("TIDINGS_BIN"), None);
     assert_eq!(told("TIDINGS_KEY"), None);
+    assert!(told("TIDINGS_ICE").is_some_and(|text| text.contains("no Ice door yet")));
     assert!(told("TIDINGS_ADMIN_KEY_FILE").is_some_and(|text| text.contains("no keys yet")));
 }
 

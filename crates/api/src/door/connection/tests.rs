@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::watch;
@@ -9,6 +10,8 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::*;
+use crate::error::Failure;
+use crate::http::body;
 
 struct Peer {
     stream: DuplexStream,
@@ -24,6 +27,7 @@ impl Peer {
         let router = Router::new()
             .route("/", get(|| async { "hello" }))
             .route("/slow", post(|body: String| async move { body }))
+            .route("/object", post(object))
             .route("/late", get(|| async { sleep(Duration::from_secs(100)).await }));
         serving.spawn(serve(theirs, router, RequestIds::new(), until));
         // The other side is accepted at this very time.
@@ -47,6 +51,11 @@ impl Peer {
         let read = self.stream.read(&mut bytes).await.unwrap();
         String::from_utf8(bytes[..read].to_vec()).unwrap()
     }
+}
+
+async fn object(request: Request) -> Result<(), Failure> {
+    let (head, body) = request.into_parts();
+    body::object(&head.headers, body).await.map(drop)
 }
 
 fn seconds(began: Instant, ended: Instant) -> u64 {
@@ -103,6 +112,16 @@ async fn a_running_request_is_not_timed_by_the_connection() {
     let mut peer = Peer::connect().await;
     peer.say("GET /late HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert!(peer.answer().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_waited_for_60_s() {
+    let mut peer = Peer::connect().await;
+    peer.say("POST /object HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{").await;
+    let began = Instant::now();
+    let answer = peer.answer().await;
+    assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+    assert_eq!(seconds(began, Instant::now()), 60);
 }
 
 #[tokio::test(start_paused = true)]

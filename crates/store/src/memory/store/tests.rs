@@ -346,7 +346,10 @@ fn a_key_gives_its_first_answer_for_a_day_also_after_a_crash() {
     assert_eq!(desk.refusal(Request::Publish(keyed(6))).code, Code::IdempotencyMismatch);
     desk.store.crash();
     assert_eq!(desk.publish(keyed(5)), again);
-    desk.now += 24 * 3_600_000;
+    // The first was one round before the second, and each round is a millisecond.
+    let first_at = first.id.time_ms();
+    desk.now = first_at + 24 * 3_600_000 - 2;
+    assert!(desk.publish(keyed(5)).replayed);
     assert!(!desk.publish(keyed(6)).replayed);
 }
 
@@ -397,7 +400,10 @@ fn a_message_that_expires_as_it_is_born_waits_for_nobody() {
     desk.publish(Draft { ttl_s: 0, ..draft(Target::All) });
     let second = desk.publish(Draft { ttl_s: 1, ..draft(Target::All) });
     assert_eq!(desk.mail(a.dev.expect("a ghost"), a.cursor), [second.at]);
-    desk.now += 1000;
+    // Each round is a millisecond.
+    desk.now += 998;
+    desk.round(Fault::None);
+    assert_eq!(desk.mail(a.dev.expect("a ghost"), a.cursor), [second.at]);
     desk.round(Fault::None);
     assert!(desk.mail(a.dev.expect("a ghost"), a.cursor).is_empty(), "expired at its time, not after it");
 }
