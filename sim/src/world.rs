@@ -171,7 +171,13 @@ impl World {
 
     pub fn publish(&mut self, uid: Option<usize>, ttl_s: u32) {
         let n = self.model.sent.len();
-        self.model.sent.push(Sent { uid, fleeting: ttl_s == 0, at: None, expires: self.time().after_s(u64::from(ttl_s)), acknowledged: false });
+        self.model.sent.push(Sent {
+            uid,
+            fleeting: ttl_s == 0,
+            at: None,
+            expires: self.time().after_s(u64::from(ttl_s)),
+            acknowledged: false,
+        });
         let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
         let draft = Draft {
             app: AppNo::DEFAULT,
@@ -608,7 +614,13 @@ impl World {
                 let restarted = self.rosters.iter().any(|roster| roster.counters().restarts > 0);
                 self.restarted |= restarted;
                 let unnumbered = self.phones[phone].kind == Kind::Java3;
-                let verdict = self.model.see(phone, &uids, seen, written.unwrap_or(time), Doubt { restarted: self.restarted, unnumbered, on_its_way: !on_socket || self.phones[phone].kind.polls() });
+                let verdict = self.model.see(
+                    phone,
+                    &uids,
+                    seen,
+                    written.unwrap_or(time),
+                    Doubt { restarted: self.restarted, unnumbered, on_its_way: !on_socket || self.phones[phone].kind.polls() },
+                );
                 self.fail(verdict);
             }
         }

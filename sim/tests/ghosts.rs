@@ -1,5 +1,7 @@
 //! One legacy registration, several phones.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers")]
+
 use std::collections::BTreeSet;
 
 use tidings_model::Request;

@@ -47,7 +47,10 @@ fn a_socket_that_does_not_answer_register_within_5_s_gets_its_messages_after_the
         s.world.advance(5000 + LISTEN_MS - 1);
         s.settle();
         let early = s.coming(0);
-        assert!(early.iter().any(|frame| frame.contains("_register")) && !early.iter().any(|frame| frame.contains("\"data\"")), "{early:?}");
+        assert!(
+            early.iter().any(|frame| frame.contains("_register")) && !early.iter().any(|frame| frame.contains("\"data\"")),
+            "{early:?}"
+        );
         s.world.advance(1);
         s.settle();
         let both = s.coming(0).iter().map(|frame| frame.matches("\"data\"").count()).sum::<usize>();

@@ -1,5 +1,7 @@
 //! Polling through networks that lose connections: numbers, kept answers, upgrades.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers")]
+
 use tidings_engineio::{Exchange, Input};
 use tidings_sim::phone::Kind;
 use tidings_sim::script::{LISTEN_MS, Script};
@@ -86,7 +88,10 @@ impl Proxy {
         }
         s.world.pump_up(wire);
         let waits = s.world.wires[wire].gets.back() == Some(&true);
-        if waits && let Cut::Waiting { noticed } = self.cut && self.dies(self.cut) {
+        if waits
+            && let Cut::Waiting { noticed } = self.cut
+            && self.dies(self.cut)
+        {
             s.world.wires[wire].gets.pop_back();
             if noticed {
                 s.world.input(wire, Input::Lost(Exchange::Poll));
@@ -123,16 +128,14 @@ impl Proxy {
     }
 }
 
-/// A conversation from the handshake on; true if the proxy died in it.
+/// A conversation from `register` on, where answers begin to be kept; true if the proxy died in it.
 fn converse(cut: Cut, at: usize) -> bool {
     let mut s = Script::new(&[(Kind::Java3, 0)]);
     s.join(0);
     s.kill(0);
     let mut all = s.mail(0, 2);
-    s.world.connect(0);
-    // The handshake's own answer is not repeated by anybody.
-    let wire = s.wire(0);
-    s.world.pump_down(wire);
+    s.connect_anonymously(0);
+    s.world.register_as(0, 0);
     let mut proxy = Proxy { cut, at, chances: 0, died: false };
     proxy.settle(&mut s);
     for _ in 0..3 {

@@ -1,5 +1,7 @@
 //! The seam between mailbox and live, step by step: nothing lost, nothing doubled, no order broken.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers")]
+
 use tidings_delivery::Query;
 use tidings_model::Request;
 use tidings_sim::phone::Kind;
@@ -176,8 +178,10 @@ fn a_second_register_in_every_phase_ends_the_first() {
 
 /// Each registration but the last was left, by the same socket.
 fn all_but_the_last_left(s: &Script) -> bool {
-    let registers: Vec<_> = s.asked().filter_map(|request| if let Request::Register(register) = request { Some(register.socket) } else { None }).collect();
-    let leaves: Vec<_> = s.asked().filter_map(|request| if let Request::Leave(leave) = request { Some(leave.socket) } else { None }).collect();
+    let registers: Vec<_> =
+        s.asked().filter_map(|request| if let Request::Register(register) = request { Some(register.socket) } else { None }).collect();
+    let leaves: Vec<_> =
+        s.asked().filter_map(|request| if let Request::Leave(leave) = request { Some(leave.socket) } else { None }).collect();
     let (last, others) = registers.split_last().unwrap();
     others.iter().all(|socket| leaves.contains(socket)) && !leaves.contains(last)
 }

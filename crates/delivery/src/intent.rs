@@ -3,6 +3,9 @@
 use tidings_json::{Json, Kind, kind, unescape};
 use tidings_model::{Code, Limits, MessageId, Refusal, Uid};
 
+#[cfg(test)]
+mod tests;
+
 /// An event that a device emitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Intent {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use tidings_engineio::Moment;
 use tidings_model::{Dev, DirectProof, Millis, Position, Proof, State};
 
+#[cfg(test)]
+mod tests;
+
 /// A pong counts only if the client has not left this much later: okhttp answers pings for events that a `disconnect()`
 /// then drops.
 pub(crate) const HOLD: Duration = Duration::from_millis(250);

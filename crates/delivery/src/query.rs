@@ -4,6 +4,9 @@ use tidings_model::{Code, DeviceId, Refusal, Uid};
 
 use crate::intent::version_two;
 
+#[cfg(test)]
+mod tests;
+
 /// `?uid=U&device=D&v=N` of a handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hello {

@@ -10,6 +10,9 @@ use tidings_model::{Limits, Millis, Position};
 
 use crate::encoded::Encoded;
 
+#[cfg(test)]
+mod tests;
+
 /// A message on its way to one socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {

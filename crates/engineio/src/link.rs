@@ -107,7 +107,7 @@ pub enum Action {
 /// How a WebSocket's connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Goodbye {
-    /// TCP FIN without a Close frame: Java clients notice it at once, and only it (PROTOCOL section 11).
+    /// TCP FIN without a Close frame: Java clients notice it at once, and only it.
     Fin,
     /// A Close frame with this code, then FIN.
     Frame(u16),

@@ -152,7 +152,7 @@ pub fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// The same JSON in ASCII: every char above `~` as `\uXXXX`, surrogate pairs as two (PROTOCOL: EIO3 text framing).
+/// The same JSON in ASCII: every char above `~` as `\uXXXX`, surrogate pairs as two: what every dialect of EIO3 text framing reads alike.
 /// Outside of strings JSON is ASCII anyway, so the rule is the same everywhere.
 pub fn ascii(raw: &str) -> Cow<'_, str> {
     if raw.bytes().all(|b| b <= b'~') {

@@ -20,7 +20,7 @@ impl State {
     }
 }
 
-/// Why we believe that a device has a message; DESIGN "Proof, graded and shown honestly". A later one is stronger.
+/// Why we believe that a device has a message; docs/DELIVERY.md has the grades. A later one is stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Proof {
     /// Polling: the client has read the answer that carried it.

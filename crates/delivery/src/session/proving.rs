@@ -116,7 +116,10 @@ impl Session {
         let written = Epoch::of(self.engine.written());
         let waits = self.engine.written() <= registered.proving.held_mark();
         let unproven = registered.dev.is_some() && written.0 == self.epoch && written.1 > registered.proving.proven && !waits;
-        if awaits_listener || (registered.adopting == Adopting::Waiting && !registered.proving.is_holding()) || (unproven && !self.slow_on_socket()) {
+        if awaits_listener
+            || (registered.adopting == Adopting::Waiting && !registered.proving.is_holding())
+            || (unproven && !self.slow_on_socket())
+        {
             self.ask(cx);
         }
     }

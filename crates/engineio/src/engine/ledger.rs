@@ -1,5 +1,5 @@
-//! Which GET is which: the numbers by which a polling answer is proven, repeated or refused (DESIGN section 6, "On polling
-//! only the number proves").
+//! Which GET is which: the numbers by which a polling answer is proven, repeated or refused. On polling only a number not
+//! seen before proves: clients and proxies repeat GETs silently when a connection dies.
 
 /// Stamps remembered of a session: a repeat that overtakes this many newer GETs would pass for a new one.
 const STAMPS: usize = 16;

@@ -9,7 +9,7 @@ use super::outgoing::{NOOP, Outgoing, PING};
 use crate::polling::{self, Dialect, Framing, Unit};
 use crate::{Content, Moment, Opening, Response, Revision};
 
-/// python-engineio disconnects above this (PROTOCOL 5.5).
+/// python-engineio disconnects above this.
 const PACKETS_MAX: usize = 16;
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// A kept answer is sent again this often; then the session is closed.

@@ -1,4 +1,4 @@
-//! The query of an Engine.IO request (PROTOCOL: EIO, transport, sid, b64, j, t, _n); the rest is the application's.
+//! The query of an Engine.IO request (EIO, transport, sid, b64, j, t, _n); the rest is the application's.
 
 use std::borrow::Cow;
 
