@@ -17,8 +17,9 @@ KILLS = 30
 # Six long lives let proofs and their bounds show; the others are cut anywhere, some before the server was ready.
 LONG_LIVES = 6
 PUBLISHERS = 4
-# An away device must not outgrow its mailbox (1,000 messages): broadcasts and its own direct messages stay below that.
 PAUSE_S = 0.12
+# The away device must not outgrow its mailbox (1,000 messages): from here on only the others are written to, however long the run takes.
+AWAY_OWED = 900
 # What a device may be asked to take again: the proof of a direct message is durable 2 s after it, a broadcast's 6 s.
 DIRECT_AGAIN_S, BROADCAST_AGAIN_S = 2.0, 6.0
 
@@ -46,6 +47,8 @@ async def publish(run, number):
     while not run.stop_load.is_set():
         data = f"m{number}-{turn}-é€😀"
         choice = (turn + number) % (len(run.devices) + 1)
+        if len(run.ledger.owed("away")) >= AWAY_OWED:
+            choice %= len(run.present)
         uid = run.devices[choice].uid if choice < len(run.devices) else None
         body = {"data": data} if uid is None else {"data": data, "uid": uid}
         run.ledger.add(data, await publisher.publish(data.encode("ascii", "backslashreplace").decode(), body), uid)

@@ -577,7 +577,7 @@ impl World {
         let on_socket = written.is_some();
         let Some(life) = self.phones[phone].life.as_mut() else { return };
         match heard {
-            Heard::Closed => return self.lose_phone_end(phone),
+            Heard::Closed => self.lose_phone_end(phone),
             Heard::Joined => {
                 life.joined = true;
                 if in_query {

@@ -424,7 +424,7 @@ impl Engine {
             Wire::Polling(poller) => {
                 let held = poller.open.map(|open| open.since + HOLD);
                 let probed = poller.probe.map(|probe| probe.since + settings.upgrade_timeout);
-                [held, probed].into_iter().flatten().fold(Some(beat), |least, at| least.map(|least| least.min(at)))
+                Some([held, probed].into_iter().flatten().fold(beat, Moment::min))
             }
             Wire::Lingering { until, .. } => Some(*until),
             Wire::Closed => None,

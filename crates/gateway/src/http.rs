@@ -248,10 +248,8 @@ impl<'a> Line<'_, 'a> {
         let client = Client { place, ..self.fields.client(self.peer, &self.site.proxies) };
         let handshake = Handshake { revision, transport, base64, jsonp, stamp: params.stamp, query, client };
         match (transport, self.fields.upgrades) {
-            (Transport::Polling, false) => match self.framing {
-                Framing::None => Ok(Request::Handshake(handshake)),
-                Framing::Length(_) | Framing::Chunked => Err(Fault::BadRequest),
-            },
+            (Transport::Polling, false) if self.brings_nothing() => Ok(Request::Handshake(handshake)),
+            (Transport::Polling, false) => Err(Fault::BadRequest),
             (Transport::WebSocket, true) => self.upgrade(|accept| Request::Socket { handshake, accept }),
             (Transport::Polling, true) | (Transport::WebSocket, false) => Err(Fault::BadRequest),
         }
@@ -267,13 +265,18 @@ impl<'a> Line<'_, 'a> {
     ) -> Result<Request<'a>, Fault> {
         match (transport, self.method, self.fields.upgrades) {
             (Transport::WebSocket, "GET", true) => self.upgrade(|accept| Request::Probe { sid, accept }),
-            (Transport::Polling, "GET", false) if *self.framing == Framing::None => {
+            (Transport::Polling, "GET", false) if self.brings_nothing() => {
                 let number = params.number();
                 Ok(Request::Poll { sid, jsonp, stamp: params.stamp, number, query })
             }
             (Transport::Polling, "POST", _) => self.post(sid, jsonp),
             (Transport::Polling | Transport::WebSocket, _, _) => Ok(Request::Misplaced { sid }),
         }
+    }
+
+    /// No body, or an empty one: some stacks name its length even for a GET.
+    fn brings_nothing(&self) -> bool {
+        matches!(self.framing, Framing::None | Framing::Length(0))
     }
 
     fn post(&self, sid: Sid, jsonp: Option<u32>) -> Result<Request<'a>, Fault> {
