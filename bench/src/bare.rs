@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
@@ -24,6 +25,9 @@ const DEVICE_DOOR: u64 = 1 << 62;
 const BACKEND_DOOR: u64 = 2 << 62;
 const CALLER: u64 = 1 << 61;
 const EVENTS: usize = 1024;
+/// The log's file.
+const LOG_MIB: u64 = 64;
+const PAGE: usize = 4096;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Flags {
@@ -56,6 +60,7 @@ struct Bare {
 /// What waits for one write and one sync.
 struct Log {
     file: File,
+    at: u64,
     batch: Vec<u8>,
     waiting: Vec<usize>,
 }
@@ -180,9 +185,7 @@ impl Bare {
 
     fn commit(&mut self) -> io::Result<()> {
         let Some(log) = self.log.as_mut().filter(|log| !log.waiting.is_empty()) else { return Ok(()) };
-        log.file.write_all(&log.batch)?;
-        rustix::fs::fdatasync(&log.file)?;
-        log.batch.clear();
+        log.write()?;
         log.waiting.drain(..).try_for_each(|caller| wire::send(&self.callers[caller], ANSWER))
     }
 }
@@ -196,13 +199,31 @@ fn learn(uids: &mut Vec<u32>, text: &str, slot: usize) {
 }
 
 impl Log {
+    /// A file that grows would make each sync a journal's commit too: it is written once before, then over and over. Page
+    /// by page, because what is written in one piece lies in one large folio, and is synced whole.
     fn create(data: &Path) -> io::Result<Self> {
-        Ok(Self { file: File::create(data.join("log"))?, batch: Vec::new(), waiting: Vec::new() })
+        let mut file = File::create(data.join("log"))?;
+        let zeros = vec![0; PAGE];
+        for _ in 0..(LOG_MIB << 20) / PAGE as u64 {
+            file.write_all(&zeros)?;
+        }
+        file.sync_all()?;
+        Ok(Self { file, at: 0, batch: Vec::new(), waiting: Vec::new() })
     }
 
     fn push(&mut self, body: &[u8], caller: usize) {
         self.batch.extend_from_slice(&RECORD_HEAD);
         self.batch.extend_from_slice(body);
         self.waiting.push(caller);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.at + self.batch.len() as u64 > LOG_MIB << 20 {
+            self.at = 0;
+        }
+        self.file.write_all_at(&self.batch, self.at)?;
+        self.at += self.batch.len() as u64;
+        self.batch.clear();
+        Ok(rustix::fs::fdatasync(&self.file)?)
     }
 }

@@ -1,5 +1,7 @@
 //! Many histories, a seed each. A failure prints its seed; `TIDINGS_SEED=<seed>` replays it alone.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that says what it found")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 

@@ -115,7 +115,7 @@ fn a_repeated_get_gets_the_kept_payload_and_proves_nothing() {
         }
         for _ in 0..2 {
             s.say(0, get(stamp));
-            assert_eq!(s.intercept(0), [payload.clone()], "upgrading: {upgrading}");
+            assert_eq!(s.intercept(0), std::slice::from_ref(&payload), "upgrading: {upgrading}");
         }
         s.save();
         assert!(!s.is_proven(0, 0, n), "upgrading: {upgrading}");

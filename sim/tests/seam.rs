@@ -153,27 +153,32 @@ fn a_second_register_in_every_phase_ends_the_first() {
     let phases = [Phase::Asked, Phase::Unanswered, Phase::Listening, Phase::Reading, Phase::Replaying, Phase::Live];
     let kinds = [Kind::Socket4, Kind::Socket3, Kind::Poll4, Kind::Java3];
     for (kind, phase) in kinds.into_iter().flat_map(|kind| phases.map(|phase| (kind, phase))) {
-        let (mut s, missed) = returned(kind, 100);
-        s.world.register_as(0, 0);
-        bring_to(&mut s, phase);
-        s.world.register_as(0, 1);
-        for _ in 0..4 {
-            s.pass(LISTEN_MS);
-        }
-        let (first, second) = (s.deliver(Some(0), 3600), s.deliver(Some(1), 3600));
-        s.pass(1000);
-        let saw = s.saw(0);
-        assert!(saw.contains(&second) && !saw.contains(&first), "{kind:?} {phase:?}: {saw:?}");
-        assert!(all_but_the_last_left(&s), "{kind:?} {phase:?}");
-        // What was the first one's is still there for it.
-        s.kill(0);
-        s.world.phones[0].uid = 0;
-        s.join(0);
-        s.pass(1000);
-        let saw = s.saw(0);
-        assert!(missed.iter().all(|n| saw.contains(n)) && saw.contains(&first), "{kind:?} {phase:?}: {saw:?}");
-        s.end();
+        // On the first one's worker, and on the other.
+        (1..3).for_each(|other| register_twice(kind, phase, other));
     }
+}
+
+fn register_twice(kind: Kind, phase: Phase, other: usize) {
+    let (mut s, missed) = returned(kind, 100);
+    s.world.register_as(0, 0);
+    bring_to(&mut s, phase);
+    s.world.register_as(0, other);
+    for _ in 0..4 {
+        s.pass(LISTEN_MS);
+    }
+    let (first, second) = (s.deliver(Some(0), 3600), s.deliver(Some(other), 3600));
+    s.pass(1000);
+    let saw = s.saw(0);
+    assert!(saw.contains(&second) && !saw.contains(&first), "{kind:?} {phase:?} {other}: {saw:?}");
+    assert!(all_but_the_last_left(&s), "{kind:?} {phase:?} {other}");
+    // What was the first one's is still there for it.
+    s.kill(0);
+    s.world.phones[0].uid = 0;
+    s.join(0);
+    s.pass(1000);
+    let saw = s.saw(0);
+    assert!(missed.iter().all(|n| saw.contains(n)) && saw.contains(&first), "{kind:?} {phase:?} {other}: {saw:?}");
+    s.end();
 }
 
 /// Each registration but the last was left, by the same socket.
@@ -230,19 +235,45 @@ fn a_message_that_expires_in_the_queue_is_not_written() {
 fn a_full_inbox_becomes_a_read_of_the_log() {
     let mut s = Script::new(&[(Kind::Socket4, 0), (Kind::Socket3, 0), (Kind::Poll4, 2)]);
     (0..3).for_each(|phone| s.join(phone));
-    let before = s.world.journal.as_ref().unwrap().log_reads;
-    // Four fit into an inbox.
-    let all: Vec<usize> = (0..10)
-        .map(|_| {
-            let n = s.publish(None, 3600);
-            s.commit();
-            n
-        })
-        .collect();
+    let log_reads = |s: &Script| s.world.journal.as_ref().unwrap().log_reads;
+    let store = |s: &mut Script| {
+        let n = s.publish(None, 3600);
+        s.commit();
+        n
+    };
+    // Four fit into an inbox: the last ones are missing, and nothing comes behind them.
+    let before = log_reads(&s);
+    let mut all: Vec<usize> = (0..10).map(|_| store(&mut s)).collect();
     s.pass(100);
-    assert!(s.world.journal.as_ref().unwrap().log_reads > before);
+    assert!(log_reads(&s) > before);
+    // The gap lies before something that did fit.
+    let before = log_reads(&s);
+    all.extend((0..6).map(|_| store(&mut s)));
+    (0..2).for_each(|worker| s.world.deliver_feed(worker));
+    all.push(store(&mut s));
+    (0..2).for_each(|worker| (0..4).for_each(|_| s.world.deliver_feed(worker)));
+    assert!(log_reads(&s) > before);
+    s.pass(100);
     (0..3).for_each(|phone| assert_eq!(s.saw(phone), all, "phone {phone}"));
     s.end();
+}
+
+#[test]
+fn a_message_for_who_left_never_goes_to_who_took_its_place() {
+    // Of three users at least two live on one worker.
+    for (gone, came) in [(0, 1), (1, 2), (2, 0)] {
+        let mut s = Script::new(&[(Kind::Socket4, gone), (Kind::Socket4, came)]);
+        s.join(0);
+        let wire = s.wire(0);
+        let worker = s.world.wires[wire].worker;
+        s.kill(0);
+        s.world.connect_to(1, worker);
+        s.pass(LISTEN_MS);
+        let (_lost, own) = (s.deliver(Some(gone), 3600), s.deliver(Some(came), 3600));
+        s.pass(1000);
+        assert_eq!(s.saw(1), [own], "{gone} {came}");
+        s.end();
+    }
 }
 
 /// A slow link: each write takes 250 ms to the phone.

@@ -102,8 +102,12 @@ pub(crate) struct Registered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Adopting {
     No,
-    /// It was asked for a proof.
-    Waiting,
+    /// It was asked for a proof: the answer has this serial, or a later one.
+    Waiting {
+        serial: u32,
+    },
+    /// It has answered; where that has to wait out its 250 ms, it is counted then.
+    Answered,
     /// The writer was asked.
     Asked,
 }
@@ -115,6 +119,15 @@ pub(crate) struct Former {
     pub(crate) dev: Dev,
     given: Position,
     proving: Proving,
+}
+
+/// An earlier life of a socket.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// Registrations that it served, and what of theirs may still get proven.
+    formers: Vec<Former>,
+    /// Broadcasts in these (from, upto] were given to this very socket.
+    had: Vec<(Position, Position)>,
 }
 
 impl Former {
@@ -161,10 +174,8 @@ pub(crate) struct Session {
     pub(crate) phase: Phase,
     pub(crate) stream: Stream,
     pub(crate) epoch: Epoch,
-    /// Registrations that this socket served before, and what of theirs may still get proven.
-    formers: Vec<Former>,
-    /// Broadcasts in these (from, upto] were given to this very socket before it became whose it is.
-    had: Vec<(Position, Position)>,
+    /// What it was before it became whose it is.
+    past: Option<Box<Past>>,
     /// Its place in the app's list of members.
     pub(crate) member: u32,
     blocked: bool,
@@ -196,8 +207,7 @@ impl Session {
             phase: Phase::Anonymous,
             stream: Stream::live_from(cx.processed),
             epoch: Epoch::default(),
-            formers: Vec::new(),
-            had: Vec::new(),
+            past: None,
             member: u32::MAX,
             blocked: false,
             slow: cx.config.slow_proof || !peer.pongs_prove,

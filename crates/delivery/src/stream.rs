@@ -64,6 +64,12 @@ pub(crate) struct Stream {
     covered: Position,
     /// Something above `covered` was passed over: the socket is behind.
     behind: bool,
+    /// Only while something waits or is replayed: most sockets just flow.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
     queue: VecDeque<Item>,
     queued_bytes: usize,
     /// Ends of windows that are not proven yet.
@@ -111,13 +117,12 @@ impl Stream {
     }
 
     fn new(flow: Flow, at: Position) -> Self {
-        let windows = Windows::default();
-        Self { flow, started: at, given: at, covered: at, behind: false, queue: VecDeque::new(), queued_bytes: 0, windows }
+        Self { flow, started: at, given: at, covered: at, behind: false, rest: None }
     }
 
     /// Live, with nothing waiting: a shared frame may be written without a look at anything else.
     pub(crate) fn is_flowing(&self) -> bool {
-        self.flow == Flow::Live && !self.behind && self.queue.is_empty()
+        self.flow == Flow::Live && !self.behind && self.waiting() == 0
     }
 
     /// The socket is on another worker now, which has processed `processed`: what lies between is read.
@@ -125,6 +130,11 @@ impl Stream {
         if self.flow == Flow::Live && processed > self.covered {
             self.behind = true;
         }
+    }
+
+    /// Messages in the queue.
+    fn waiting(&self) -> usize {
+        self.rest.as_ref().map_or(0, |rest| rest.queue.len())
     }
 
     /// Nothing at `at` has been taken care of yet.
@@ -151,16 +161,16 @@ impl Stream {
             return Offer::Later;
         }
         let bytes = item.bytes();
-        let full =
-            self.queue.len() >= limits.socket_queue_messages || self.queued_bytes + bytes > limits.socket_queue_bytes || bytes > *budget;
-        if full {
+        let rest = self.rest.get_or_insert_default();
+        let full = rest.queue.len() >= limits.socket_queue_messages || rest.queued_bytes + bytes > limits.socket_queue_bytes;
+        if full || bytes > *budget {
             self.behind = true;
             return Offer::Later;
         }
         *budget -= bytes;
-        self.queued_bytes += bytes;
+        rest.queued_bytes += bytes;
+        rest.queue.push_back(item.clone());
         self.covered = item.at;
-        self.queue.push_back(item.clone());
         Offer::Later
     }
 
@@ -175,9 +185,13 @@ impl Stream {
         if self.flow != Flow::Live {
             return None;
         }
-        let item = self.queue.pop_front()?;
+        let rest = self.rest.as_mut()?;
+        let Some(item) = rest.queue.pop_front() else {
+            self.rest = None;
+            return None;
+        };
         let bytes = item.bytes();
-        self.queued_bytes -= bytes;
+        rest.queued_bytes -= bytes;
         *budget += bytes;
         self.given = item.at.max(self.given);
         Some(item)
@@ -185,9 +199,7 @@ impl Stream {
 
     /// Gives back what the queue holds.
     pub(crate) fn clear(&mut self, budget: &mut usize) {
-        *budget += self.queued_bytes;
-        self.queued_bytes = 0;
-        self.queue = VecDeque::new();
+        *budget += self.rest.take().map_or(0, |rest| rest.queued_bytes);
     }
 
     /// Starts to read (given, upto]. What waits in the queue is above `upto` or is read as well.
@@ -195,19 +207,18 @@ impl Stream {
         self.clear(budget);
         self.behind = false;
         self.covered = upto.max(self.given);
-        self.windows = Windows::default();
         self.flow = Flow::Replaying { upto, read: Read::Ready };
     }
 
     /// A socket that is live, drained and behind has to read again.
     pub(crate) fn must_catch_up(&self) -> bool {
-        self.flow == Flow::Live && self.behind && self.queue.is_empty()
+        self.flow == Flow::Live && self.behind && self.waiting() == 0
     }
 
     /// The range of the next window, if it may be asked for now.
     pub(crate) fn ask_window(&mut self, provable: bool) -> Option<(Position, Position)> {
         let Flow::Replaying { upto, read: Read::Ready } = self.flow else { return None };
-        if provable && self.windows.is_full() {
+        if provable && self.rest.as_ref().is_some_and(|rest| rest.windows.is_full()) {
             return None;
         }
         self.flow = Flow::Replaying { upto, read: Read::Asked };
@@ -219,7 +230,7 @@ impl Stream {
         let Flow::Replaying { upto, .. } = self.flow else { return };
         if more {
             self.given = end.max(self.given);
-            self.windows.push(end);
+            self.rest.get_or_insert_default().windows.push(end);
             self.flow = Flow::Replaying { upto, read: Read::Ready };
         } else {
             self.given = upto.max(self.given);
@@ -235,6 +246,8 @@ impl Stream {
     }
 
     pub(crate) fn prove(&mut self, at: Position) {
-        self.windows.prove(at);
+        if let Some(rest) = &mut self.rest {
+            rest.windows.prove(at);
+        }
     }
 }

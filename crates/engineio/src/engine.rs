@@ -111,11 +111,15 @@ enum Wire {
     Polling(Box<Poller>),
     Socket,
     /// Closed by us on polling: the next GETs get what waits, and the `1`.
-    Lingering {
-        until: Moment,
-        poller: Box<Poller>,
-    },
+    Lingering(Box<Lingering>),
     Closed,
+}
+
+/// A session that is over, but for its last words.
+#[derive(Debug)]
+struct Lingering {
+    until: Moment,
+    poller: Box<Poller>,
 }
 
 /// One Engine.IO session.
@@ -128,7 +132,7 @@ pub struct Engine {
     beat: Moment,
     asked: Option<Question>,
     /// EIO3: the last `3` written: its serial, what lay before it, and when.
-    ponged: Option<(u32, u64, Moment)>,
+    ponged: Option<Box<Question>>,
     /// EIO4: `3`s that may come for a `2` of the polling time: while there are any, a `3` proves nothing.
     doubts: u8,
     /// The last mark written.
@@ -180,14 +184,14 @@ impl Engine {
     }
 
     pub fn is_closed(&self) -> bool {
-        matches!(self.wire, Wire::Closed | Wire::Lingering { .. })
+        matches!(self.wire, Wire::Closed | Wire::Lingering(_))
     }
 
     /// Text for this session must be ASCII (EIO3 text framing).
     pub fn wants_ascii(&self) -> bool {
         match &self.wire {
             Wire::Polling(poller) => poller.wants_ascii(),
-            Wire::Socket | Wire::Lingering { .. } | Wire::Closed => false,
+            Wire::Socket | Wire::Lingering(_) | Wire::Closed => false,
         }
     }
 
@@ -227,7 +231,7 @@ impl Engine {
     pub fn queued_bytes(&self) -> usize {
         match &self.wire {
             Wire::Polling(poller) => poller.bytes(),
-            Wire::Socket | Wire::Lingering { .. } | Wire::Closed => 0,
+            Wire::Socket | Wire::Lingering(_) | Wire::Closed => 0,
         }
     }
 
@@ -235,7 +239,7 @@ impl Engine {
     pub fn queued(&self) -> usize {
         match &self.wire {
             Wire::Polling(poller) => poller.queue.len(),
-            Wire::Socket | Wire::Lingering { .. } | Wire::Closed => 0,
+            Wire::Socket | Wire::Lingering(_) | Wire::Closed => 0,
         }
     }
 
@@ -265,7 +269,7 @@ impl Engine {
                 let bytes = self.framed(&what);
                 out(Action::Write { link: Link::Socket, bytes });
             }
-            Wire::Lingering { .. } | Wire::Closed => {}
+            Wire::Lingering(_) | Wire::Closed => {}
         }
     }
 
@@ -340,7 +344,7 @@ impl Engine {
                 }
                 self.close_polling(now, out)
             }
-            Wire::Lingering { .. } => false,
+            Wire::Lingering(_) => false,
             Wire::Closed => true,
         }
     }
@@ -356,7 +360,7 @@ impl Engine {
         if poller.queue.is_empty() {
             return true;
         }
-        self.wire = Wire::Lingering { until: now + LINGER, poller };
+        self.wire = Wire::Lingering(Box::new(Lingering { until: now + LINGER, poller }));
         false
     }
 
@@ -386,8 +390,8 @@ impl Engine {
 
     pub fn handle_timeout(&mut self, now: Moment, settings: &Settings, out: Out<'_>) -> Events<'static> {
         let mut events = Events::new();
-        if let Wire::Lingering { until, .. } = &self.wire {
-            if now >= *until {
+        if let Wire::Lingering(lingering) = &self.wire {
+            if now >= lingering.until {
                 self.wire = Wire::Closed;
                 events.push(Event::Closed(Reason::Closed));
             }
@@ -426,7 +430,7 @@ impl Engine {
                 let probed = poller.probe.map(|probe| probe.since + settings.upgrade_timeout);
                 Some([held, probed].into_iter().flatten().fold(beat, Moment::min))
             }
-            Wire::Lingering { until, .. } => Some(*until),
+            Wire::Lingering(lingering) => Some(lingering.until),
             Wire::Closed => None,
         }
     }
@@ -485,7 +489,7 @@ impl Engine {
                     out(Action::Respond { exchange: Exchange::Poll, response });
                 }
             }
-            Wire::Lingering { .. } | Wire::Closed => {}
+            Wire::Lingering(_) | Wire::Closed => {}
         }
     }
 
@@ -503,7 +507,7 @@ impl Engine {
         let poller = match &mut self.wire {
             Wire::Polling(poller) => poller,
             Wire::Socket => return out(Action::Respond { exchange: Exchange::NewPoll, response: Fault::BadRequest.response() }),
-            Wire::Lingering { .. } => return self.say_goodbye(now, jsonp, out, events),
+            Wire::Lingering(_) => return self.say_goodbye(now, jsonp, out, events),
             Wire::Closed => return out(Action::Respond { exchange: Exchange::NewPoll, response: Fault::UnknownSid.response() }),
         };
         match poller.turn(stamp, number) {
@@ -553,7 +557,8 @@ impl Engine {
     }
 
     fn say_goodbye(&mut self, now: Moment, jsonp: Option<u32>, out: Out<'_>, events: &mut Events<'_>) {
-        let Wire::Lingering { poller, .. } = &mut self.wire else { return };
+        let Wire::Lingering(lingering) = &mut self.wire else { return };
+        let poller = &mut lingering.poller;
         poller.hold(now, jsonp);
         if let Some((response, _)) = poller.answer(self.serial) {
             out(Action::Respond { exchange: Exchange::NewPoll, response });
@@ -579,7 +584,7 @@ impl Engine {
         let poller = match &mut self.wire {
             Wire::Polling(poller) => poller,
             Wire::Socket => return out(respond(Fault::BadRequest.response())),
-            Wire::Lingering { .. } | Wire::Closed => return out(respond(Fault::UnknownSid.response())),
+            Wire::Lingering(_) | Wire::Closed => return out(respond(Fault::UnknownSid.response())),
         };
         let decoded = decode(self.revision, form, jsonp, body, &mut poller.dialect);
         let Some(packets) = decoded else {
@@ -651,15 +656,15 @@ impl Engine {
             Wire::Polling(poller) => poller.push(What::Short(PONG), None, false),
             Wire::Socket => {
                 // A client pings pingInterval after our `3`; one that comes sooner may have crossed it.
-                let followed = |at: &Moment| now >= *at + settings.ping_interval / 2;
-                if let Some((serial, mark, _)) = self.ponged.filter(|(_, _, at)| followed(at)) {
-                    events.push(Event::Answered { serial, mark, by: By::Slow });
+                let followed = |ponged: &Box<Question>| now >= ponged.since + settings.ping_interval / 2;
+                if let Some(ponged) = self.ponged.take().filter(followed) {
+                    events.push(Event::Answered { serial: ponged.serial, mark: ponged.mark, by: By::Slow });
                 }
                 self.serial += 1;
-                self.ponged = Some((self.serial, self.written, now));
+                self.ponged = Some(Box::new(Question { serial: self.serial, mark: self.written, since: now }));
                 out(Action::Write { link: Link::Socket, bytes: Bytes::from_static(PONG_FRAME) });
             }
-            Wire::Lingering { .. } | Wire::Closed => {}
+            Wire::Lingering(_) | Wire::Closed => {}
         }
     }
 
@@ -678,7 +683,7 @@ impl Engine {
     fn probe(&mut self, now: Moment, out: Out<'_>) {
         match &mut self.wire {
             Wire::Polling(poller) if poller.probe.is_none() => poller.probe = Some(Probe { since: now, greeted: false }),
-            Wire::Polling(_) | Wire::Socket | Wire::Lingering { .. } | Wire::Closed => out(Action::Refuse),
+            Wire::Polling(_) | Wire::Socket | Wire::Lingering(_) | Wire::Closed => out(Action::Refuse),
         }
     }
 

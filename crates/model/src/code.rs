@@ -59,7 +59,14 @@ impl Code {
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::RateLimited | Self::QuotaExceeded | Self::Internal | Self::Overloaded | Self::Draining | Self::StorageUnavailable | Self::OutcomeUnknown | Self::Timeout
+            Self::RateLimited
+                | Self::QuotaExceeded
+                | Self::Internal
+                | Self::Overloaded
+                | Self::Draining
+                | Self::StorageUnavailable
+                | Self::OutcomeUnknown
+                | Self::Timeout
         )
     }
 

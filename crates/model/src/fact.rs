@@ -6,7 +6,10 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 
-use crate::{AppNo, Dev, DeviceId, Idempotency, Invalid, MessageId, Millis, Position, Print, Proof, RegNo, State, Target, Targets, Token, Uid, UserNo};
+use crate::{
+    AppNo, Dev, DeviceId, Idempotency, Invalid, MessageId, Millis, Position, Print, Proof, RegNo, State, Target, Targets, Token, Uid,
+    UserNo,
+};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {

@@ -151,8 +151,22 @@ impl AppName {
 
 impl EventName {
     const RESERVED: [&'static str; 17] = [
-        "connect", "connecting", "connect_error", "connect_timeout", "disconnect", "disconnecting", "error", "newListener",
-        "removeListener", "ping", "pong", "reconnect", "reconnect_attempt", "reconnect_failed", "reconnect_error", "reconnecting",
+        "connect",
+        "connecting",
+        "connect_error",
+        "connect_timeout",
+        "disconnect",
+        "disconnecting",
+        "error",
+        "newListener",
+        "removeListener",
+        "ping",
+        "pong",
+        "reconnect",
+        "reconnect_attempt",
+        "reconnect_failed",
+        "reconnect_error",
+        "reconnecting",
         "app broadcast",
     ];
 

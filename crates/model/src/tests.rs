@@ -4,9 +4,23 @@ use super::*;
 fn a_uid_is_a_bounded_string_or_a_safe_integer() {
     let uid = |raw| Uid::from_json(raw).map(|u| u.as_str().to_owned()).ok();
     for (raw, expected) in [
-        ("\"42\"", Some("42")), ("42", Some("42")), ("1.0", Some("1")), ("1e3", Some("1000")), ("-0", Some("0")), ("-7", Some("-7")),
-        ("9007199254740991", Some("9007199254740991")), ("9007199254740992", None), ("1.5", None), ("1e400", None),
-        ("\"\"", None), ("null", None), ("true", None), ("[]", None), ("\"a\\u0000b\"", None), ("\"\\u0085\"", None), ("\"h\u{e9}\"", Some("h\u{e9}")),
+        ("\"42\"", Some("42")),
+        ("42", Some("42")),
+        ("1.0", Some("1")),
+        ("1e3", Some("1000")),
+        ("-0", Some("0")),
+        ("-7", Some("-7")),
+        ("9007199254740991", Some("9007199254740991")),
+        ("9007199254740992", None),
+        ("1.5", None),
+        ("1e400", None),
+        ("\"\"", None),
+        ("null", None),
+        ("true", None),
+        ("[]", None),
+        ("\"a\\u0000b\"", None),
+        ("\"\\u0085\"", None),
+        ("\"h\u{e9}\"", Some("h\u{e9}")),
     ] {
         assert_eq!(uid(raw).as_deref(), expected, "{raw}");
     }

@@ -12,6 +12,9 @@ impl Session {
         if self.joined != Joined::Yes {
             return;
         }
+        if by != By::Nothing {
+            self.answered_for_itself(serial);
+        }
         match by {
             By::Peer if cx.config.planted == Some(Planted::NoHold) => self.count(cx, mark, Proof::Peer),
             By::Engine | By::Slow => self.count(cx, mark, Proof::Engine),
@@ -50,10 +53,20 @@ impl Session {
         }
         // It has answered for itself, whatever that proved.
         if let Some(registered) = self.registered_mut()
-            && registered.adopting == Adopting::Waiting
+            && registered.adopting == Adopting::Answered
         {
             registered.adopting = Adopting::Asked;
             cx.effect(Effect::Adopt);
+        }
+    }
+
+    /// A displaced socket becomes a device of its own by an answer to a question that was asked after it was displaced.
+    fn answered_for_itself(&mut self, answered: u32) {
+        let Some(registered) = self.registered_mut() else { return };
+        if let Adopting::Waiting { serial } = registered.adopting
+            && answered >= serial
+        {
+            registered.adopting = Adopting::Answered;
         }
     }
 
@@ -74,7 +87,7 @@ impl Session {
     fn count_formers(&mut self, cx: &mut Context<'_>, epoch: Epoch, at: Position, proof: Proof) {
         let time = cx.time;
         let mut proofs = Vec::new();
-        for former in &mut self.formers {
+        for former in self.past.iter_mut().flat_map(|past| &mut past.formers) {
             let upto = match former.epoch.cmp(&epoch) {
                 std::cmp::Ordering::Less => former.given,
                 std::cmp::Ordering::Equal => at.min(former.given),
@@ -104,7 +117,7 @@ impl Session {
         let written = Epoch::of(self.engine.written());
         let unproven = |registered: &Registered| {
             let current = written.0 == self.epoch && written.1 > registered.proving.proven;
-            current || registered.proving.is_holding() || self.formers.iter().any(Former::is_unproven)
+            current || registered.proving.is_holding() || self.past.iter().flat_map(|past| &past.formers).any(Former::is_unproven)
         };
         self.registered().is_some_and(unproven)
     }
@@ -116,10 +129,7 @@ impl Session {
         let written = Epoch::of(self.engine.written());
         let waits = self.engine.written() <= registered.proving.held_mark();
         let unproven = registered.dev.is_some() && written.0 == self.epoch && written.1 > registered.proving.proven && !waits;
-        if awaits_listener
-            || (registered.adopting == Adopting::Waiting && !registered.proving.is_holding())
-            || (unproven && !self.slow_on_socket())
-        {
+        if awaits_listener || matches!(registered.adopting, Adopting::Waiting { .. }) || (unproven && !self.slow_on_socket()) {
             self.ask(cx);
         }
     }
@@ -139,12 +149,13 @@ impl Session {
 
     /// The old socket of a ghost that another socket has taken: live only, until it answers for itself.
     pub(crate) fn displace(&mut self, cx: &mut Context<'_>) {
+        let serial = self.engine.next_serial();
         let Some(registered) = self.registered_mut() else { return };
         if cx.config.planted != Some(Planted::WrongSocket) {
             registered.dev = None;
             registered.proving.disown();
         }
-        registered.adopting = Adopting::Waiting;
+        registered.adopting = Adopting::Waiting { serial };
         self.ask(cx);
         self.settle(cx);
     }

@@ -25,7 +25,7 @@ impl Session {
     pub(crate) fn offer(&mut self, cx: &mut Context<'_>, item: &Item) {
         let can_write = self.can_write();
         if self.stream.offer(item, can_write, &cx.config.limits, cx.budget) == Offer::Write {
-            self.write(cx, item);
+            self.write(cx, item, item.at);
         }
     }
 
@@ -53,9 +53,9 @@ impl Session {
         }
     }
 
-    /// Writes one message; a direct one's question leaves with it.
-    fn write(&mut self, cx: &mut Context<'_>, item: &Item) {
-        let mark = self.epoch.mark(item.at);
+    /// Writes one message; a direct one's question leaves with it. Whoever has it has all that it wants up to `upto`.
+    fn write(&mut self, cx: &mut Context<'_>, item: &Item, upto: Position) {
+        let mark = self.epoch.mark(upto);
         let wants_ascii = self.engine.wants_ascii();
         let asks = item.direct && self.registered().is_some_and(|registered| registered.dev.is_some()) && !self.slow_on_socket();
         let (slot, out) = (cx.slot, &mut *cx.out);
@@ -99,7 +99,7 @@ impl Session {
             }
             if let Some(item) = self.stream.pop(cx.budget) {
                 if !item.is_expired(cx.time) || cx.config.planted == Some(Planted::ExpiredReplayed) {
-                    self.write(cx, &item);
+                    self.write(cx, &item, item.at);
                 }
                 continue;
             }
@@ -127,8 +127,11 @@ impl Session {
             .filter(|stored| !(!again && stored.message.targets == Targets::Everyone && self.has_had(stored.at)))
             .map(|stored| self.item(cx.config.direct_event, stored.at, stored.time, &stored.message))
             .collect();
-        self.write_window(cx, &items);
         let end = page.upto.max(self.stream.given);
+        // An empty mailbox proves nothing and asks nothing: a storm of returning devices appends no facts.
+        if !page.messages.is_empty() {
+            self.write_window(cx, &items, end);
+        }
         self.stream.window(end, page.more);
         self.settle(cx);
     }
@@ -140,21 +143,24 @@ impl Session {
         self.file(cx);
     }
 
-    /// One write and one question for the whole window on a WebSocket.
-    fn write_window(&mut self, cx: &mut Context<'_>, items: &[Item]) {
-        let Some(last) = items.last() else { return };
+    /// One write and one question for the whole window on a WebSocket. Its mark is the window's end: what lies between is
+    /// not wanted, or was given to this very socket before.
+    fn write_window(&mut self, cx: &mut Context<'_>, items: &[Item], end: Position) {
         if !self.engine.is_on_socket() {
-            for item in items {
-                self.write(cx, item);
+            let Some((last, others)) = items.split_last() else { return };
+            for item in others {
+                self.write(cx, item, item.at);
             }
-            return;
+            return self.write(cx, last, end);
         }
-        let mut bytes = BytesMut::with_capacity(items.iter().map(Item::bytes).sum());
-        for encoded in items.iter().flat_map(|item| item.frames.iter()) {
-            bytes.put_slice(encoded.raw().bytes());
+        if !items.is_empty() {
+            let mut bytes = BytesMut::with_capacity(items.iter().map(Item::bytes).sum());
+            for encoded in items.iter().flat_map(|item| item.frames.iter()) {
+                bytes.put_slice(encoded.raw().bytes());
+            }
+            cx.act(Action::Write { link: Link::Socket, bytes: bytes.freeze() });
         }
-        cx.act(Action::Write { link: Link::Socket, bytes: bytes.freeze() });
-        self.engine.wrote(self.epoch.mark(last.at));
+        self.engine.wrote(self.epoch.mark(end));
         for item in items {
             self.note(cx, item);
         }
@@ -173,7 +179,7 @@ impl Session {
     }
 
     fn has_had(&self, at: Position) -> bool {
-        self.had.iter().any(|(from, upto)| *from < at && at <= *upto)
+        self.past.iter().flat_map(|past| &past.had).any(|(from, upto)| *from < at && at <= *upto)
     }
 
     /// The registration is the socket's: `_register` leaves, and nothing follows it before the app listens.
@@ -188,7 +194,13 @@ impl Session {
             self.remember(*previous);
         }
         // What this very socket was given for this device in an earlier life of the socket is not sent again.
-        let had = self.formers.iter().filter(|former| Some(former.dev) == attached.dev).map(|former| former.given).max();
+        let had = self
+            .past
+            .iter()
+            .flat_map(|past| &past.formers)
+            .filter(|former| Some(former.dev) == attached.dev)
+            .map(|former| former.given)
+            .max();
         let start = attached.cursor.max(had.unwrap_or_default());
         self.epoch = epoch;
         self.stream.clear(cx.budget);
@@ -231,10 +243,11 @@ impl Session {
         // What may have met no listener stays unproven.
         let sure = !matches!(registered.listening, Listening::Unsure { .. });
         let Some(dev) = registered.dev.filter(|_| sure) else { return };
-        self.formers.retain(|former| former.dev != dev || former.is_unproven());
-        self.formers.push(Former { epoch: self.epoch, dev, given: self.stream.given, proving: registered.proving });
-        if self.formers.len() > FORMERS {
-            self.formers.remove(0);
+        let formers = &mut self.past.get_or_insert_default().formers;
+        formers.retain(|former| former.dev != dev || former.is_unproven());
+        formers.push(Former { epoch: self.epoch, dev, given: self.stream.given, proving: registered.proving });
+        if formers.len() > FORMERS {
+            formers.remove(0);
         }
     }
 
@@ -249,16 +262,17 @@ impl Session {
             return;
         }
         // Ranges that meet become one.
-        self.had.retain(|had| {
+        let ranges = &mut self.past.get_or_insert_default().had;
+        ranges.retain(|had| {
             let apart = had.1 < from || upto < had.0;
             if !apart {
                 (from, upto) = (from.min(had.0), upto.max(had.1));
             }
             apart
         });
-        self.had.push((from, upto));
-        if self.had.len() > FORMERS {
-            self.had.remove(0);
+        ranges.push((from, upto));
+        if ranges.len() > FORMERS {
+            ranges.remove(0);
         }
     }
 
@@ -304,7 +318,7 @@ impl Session {
             self.remember(*previous);
         }
         self.stream.clear(cx.budget);
-        let from = self.had.iter().map(|(_, upto)| *upto).fold(self.stream.given, Position::max);
+        let from = self.past.iter().flat_map(|past| &past.had).map(|(_, upto)| *upto).fold(self.stream.given, Position::max);
         // Nothing follows a `_register` before the app listens, also if it registers again meanwhile.
         self.stream = if listens { Stream::live_from(from) } else { Stream::shut_from(from) };
         self.tenant = cx.dice.roll() as u32;

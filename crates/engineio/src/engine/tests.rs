@@ -420,6 +420,19 @@ fn a_client_without_numbers_is_sent_to_ours() {
     assert_eq!(rig.get_numbered(Some(2)), [Said::Answered(1, By::Poll)]);
 }
 
+#[test]
+fn a_get_without_a_number_is_sent_to_the_one_that_still_waits() {
+    let mut rig = Rig::opened(POLL3);
+    rig.engine.keep_answers(true, &mut |_| {});
+    rig.get_numbered(None);
+    rig.get_numbered(Some(1));
+    rig.did();
+    rig.get_numbered(None);
+    assert_eq!(rig.did(), ["NewPoll 302 ?EIO=3&transport=polling&_n=1 "]);
+    assert_eq!(rig.get_numbered(Some(1)), []);
+    assert_eq!(rig.did(), ["Abandon(Poll)"]);
+}
+
 /// Kept answers, a probe that was greeted, and an answer with `4a` that left before it.
 fn probed(older_get_last: bool) -> Rig {
     let mut rig = Rig::kept();

@@ -31,14 +31,8 @@ struct Options {
 
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self {
-            port: 3000,
-            ping_interval: 300,
-            ping_timeout: 200,
-            connect_timeout: 1000,
-            max_payload: 1_000_000,
-            workers: 2,
-        };
+        let mut options =
+            Self { port: 3000, ping_interval: 300, ping_timeout: 200, connect_timeout: 1000, max_payload: 1_000_000, workers: 2 };
         while let Some(name) = args.next() {
             let value = args.next().ok_or(format!("{name} needs a value"))?;
             match name.as_str() {

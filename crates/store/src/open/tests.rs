@@ -224,10 +224,12 @@ fn a_clock_that_is_behind_goes_on_from_the_last_fact() {
     owner.close().expect("it closes");
     backdate(dir.path(), -2);
     let (store, owner) = open(dir.path());
+    // The last fact is a moment older than `before`.
+    let two_days = 2 * 86_400_000;
     let ahead = store.now().0 - before.0;
-    assert!((2 * 86_400_000..2 * 86_400_000 + 60_000).contains(&ahead), "{ahead}");
+    assert!(ahead.abs_diff(two_days) < 60_000, "{ahead}");
     let sent = publish(&store, Target::All);
-    assert!(sent.id.time_ms() >= before.0 + 2 * 86_400_000);
+    assert!(sent.id.time_ms() + 60_000 > before.0 + two_days);
     owner.close().expect("it closes");
 }
 
@@ -262,8 +264,11 @@ fn a_worker_gets_what_concerns_it_and_reads_the_rest() {
     let start = store.durable();
     let attached = register(&store, "42", 1);
     let home = tidings_model::worker_of(AppNo::DEFAULT, &Uid::trusted("42"), 2);
-    assert_eq!(told.recv().expect("an item"), (home, start, Position::end_of(attached.at.record())));
-    assert_eq!(store.upto(home), Position::end_of(attached.at.record()));
+    // Presence may have become a record of its own in the same batch.
+    let (worker, prev, upto) = told.recv().expect("an item");
+    assert_eq!((worker, prev), (home, start));
+    assert!(upto >= Position::end_of(attached.at.record()));
+    assert_eq!(store.upto(home), upto);
     assert_eq!(store.upto(1 - home), start);
     let batch = store.read(start, store.durable(), 1 << 20).expect("it can be read");
     assert!(batch.entries.iter().any(|entry| entry.at == attached.at));
