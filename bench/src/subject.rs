@@ -57,7 +57,9 @@ pub(crate) struct Memory {
 impl Subject {
     pub(crate) fn start(kind: Kind, place: &Place) -> io::Result<Self> {
         let data = tempfile::Builder::new().prefix("tidings-bench-").tempdir_in(&place.data)?;
-        let mut child = command(kind, place, data.path())?.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let child = command(kind, place, data.path())?.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let mut child =
+            child.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}; see --server", place.server.display())))?;
         let (devices, backend) = addresses(&mut child, data.path())?;
         Ok(Self { child, devices, backend, _data: data })
     }

@@ -17,6 +17,7 @@ mod registering;
 use crate::config::Config;
 use crate::context::{Context, Dice, Effect};
 use crate::output::{Output, Query, Ticket};
+use crate::rate::Rate;
 use crate::session::{Peer, Phase, Session};
 use crate::slab::Slab;
 use proofs::Saving;
@@ -59,6 +60,8 @@ struct Home {
 struct Seat {
     reg: RegNo,
     slot: Option<u32>,
+    /// How often its socket was taken over within a minute.
+    turns: Rate,
 }
 
 /// Numbers that later become metrics.
@@ -66,6 +69,10 @@ struct Seat {
 pub struct Counters {
     pub sessions: u64,
     pub registered: u64,
+    /// Sockets that nobody has registered (yet).
+    pub unregistered: u64,
+    /// Device ids that two phones seem to share.
+    pub copied_ids: u64,
     pub broadcasts_written: u64,
     pub directs_written: u64,
     pub proofs: u64,
@@ -150,7 +157,9 @@ impl Roster {
     }
 
     pub fn counters(&self) -> Counters {
-        Counters { sessions: self.sessions.len() as u64, ..self.counters }
+        let sessions = self.sessions.len() as u64;
+        let registered: usize = self.homes.values().map(|home| home.slots.len()).sum();
+        Counters { sessions, unregistered: sessions.saturating_sub(registered as u64), ..self.counters }
     }
 
     pub fn vacancy(&self) -> u32 {

@@ -29,6 +29,8 @@ use crate::query::Hello;
 use crate::rate::Rates;
 use crate::stream::{Flow, Stream};
 
+/// A socket that has not registered for so long is told of in the log, once.
+const UNREGISTERED: Duration = Duration::from_secs(30);
 /// How long `_register` waits for an answer behind it before the listening delay starts anyway.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A registering socket may have so many events waiting behind its `register`.
@@ -185,7 +187,7 @@ pub(crate) struct Session {
     draining: Option<Moment>,
     /// A read was refused: it may be asked again then.
     read_again: Option<Moment>,
-    /// SIO5: a CONNECT has to come until then.
+    /// SIO5: a CONNECT has to come until then. Afterwards: when it is said that nobody has registered.
     connect_by: Option<Moment>,
     /// What the roster has been told to wake us at.
     filed: Option<Moment>,
@@ -254,7 +256,7 @@ impl Session {
         self.handle_events(cx, events);
         if self.connect_by.is_some_and(|by| cx.now >= by) {
             self.connect_by = None;
-            self.close(cx, Goodbye::Fin);
+            self.time_joining(cx);
         }
         self.time_proofs(cx);
         self.time_listening(cx);
@@ -262,6 +264,16 @@ impl Session {
             self.close(cx, Goodbye::Fin);
         }
         self.settle(cx);
+    }
+
+    fn time_joining(&mut self, cx: &mut Context<'_>) {
+        match (self.joined, &self.phase) {
+            (Joined::Never, _) => self.close(cx, Goodbye::Fin),
+            (Joined::Yes, Phase::Anonymous) => {
+                tracing::debug!(slot = cx.slot, addr = %self.peer.addr, "a socket has not registered: it gets broadcasts only");
+            }
+            (Joined::Yes | Joined::Left, _) => {}
+        }
     }
 
     fn handle_events<'a>(&mut self, cx: &mut Context<'_>, events: impl IntoIterator<Item = Event<'a>>) {

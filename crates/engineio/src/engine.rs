@@ -656,8 +656,8 @@ impl Engine {
             Wire::Polling(poller) => poller.push(What::Short(PONG), None, false),
             Wire::Socket => {
                 // A client pings pingInterval after our `3`; one that comes sooner may have crossed it.
-                let followed = |ponged: &Box<Question>| now >= ponged.since + settings.ping_interval / 2;
-                if let Some(ponged) = self.ponged.take().filter(followed) {
+                let followed = |since: Moment| now >= since + settings.ping_interval / 2;
+                if let Some(ponged) = self.ponged.take().filter(|ponged| followed(ponged.since)) {
                     events.push(Event::Answered { serial: ponged.serial, mark: ponged.mark, by: By::Slow });
                 }
                 self.serial += 1;

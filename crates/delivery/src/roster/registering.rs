@@ -1,7 +1,7 @@
 //! Becoming somebody: a register's way to its worker, to the writer and back; who leaves, who is displaced.
 
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Adopt, Answer, AppNo, Attached, Leave, Refusal, Register, Report, Request, worker_of};
+use tidings_model::{Adopt, Dev, Answer, AppNo, Attached, Leave, Refusal, Register, Report, Request, worker_of};
 
 use super::{Roster, Seat};
 use crate::context::Said;
@@ -114,12 +114,29 @@ impl Roster {
             seat.slot = None;
         }
         let named = self.sessions.get(old).and_then(|session| session.registered()).is_some_and(|old| old.device_id.is_some());
-        if named {
-            self.with(now, old, |session, cx| session.disown(cx));
-            self.with(now, old, |session, cx| session.close(cx, Goodbye::Fin));
-        } else {
-            self.with(now, old, |session, cx| session.displace(cx));
+        match (named, self.takes_turns(now, dev)) {
+            (false, _) => self.with(now, old, |session, cx| session.displace(cx)),
+            (true, false) => {
+                self.with(now, old, |session, cx| session.disown(cx));
+                self.with(now, old, |session, cx| session.close(cx, Goodbye::Fin));
+            }
+            // Two phones share a copied id: the older one is kept, live only, rather than let them fight.
+            (true, true) => {
+                self.counters.copied_ids += 1;
+                tracing::info!(?dev, "a device id is used by two phones");
+                self.with(now, old, |session, cx| {
+                    session.disown(cx);
+                    session.adopted(cx, None);
+                    session.settle(cx);
+                });
+            }
         }
+    }
+
+    /// More than five takeovers of one device in a minute.
+    fn takes_turns(&mut self, now: Moment, dev: Dev) -> bool {
+        const TURNS_PER_MINUTE: u32 = 5;
+        self.seats.get_mut(&dev).is_some_and(|seat| !seat.turns.allow(now, TURNS_PER_MINUTE))
     }
 
     fn seat(&mut self, slot: u32, attached: &Attached) {
@@ -127,7 +144,8 @@ impl Roster {
         home.slots.push(slot);
         if let Some(dev) = attached.dev {
             home.devs.push(dev);
-            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot) });
+            let turns = self.seats.get(&dev).map(|seat| seat.turns).unwrap_or_default();
+            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot), turns });
         }
     }
 
@@ -200,7 +218,8 @@ impl Roster {
     fn adopted(&mut self, now: Moment, slot: u32, attached: &Attached) {
         self.displace(now, slot, attached);
         if let Some(dev) = attached.dev {
-            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot) });
+            let turns = self.seats.get(&dev).map(|seat| seat.turns).unwrap_or_default();
+            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot), turns });
             if let Some(home) = self.homes.get_mut(&attached.reg) {
                 home.devs.push(dev);
             }

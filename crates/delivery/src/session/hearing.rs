@@ -91,7 +91,7 @@ impl Session {
 
     fn joined(&mut self, cx: &mut Context<'_>) {
         self.joined = Joined::Yes;
-        self.connect_by = None;
+        self.connect_by = Some(cx.now + UNREGISTERED);
         self.stream = Stream::live_from(cx.processed);
         cx.effect(Effect::Joined);
         let Some(hello) = &self.hello else { return };
