@@ -1,7 +1,7 @@
 //! Becoming somebody: a register's way to its worker, to the writer and back; who leaves, who is displaced.
 
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Adopt, Dev, Answer, AppNo, Attached, Leave, Refusal, Register, Report, Request, worker_of};
+use tidings_model::{Adopt, Answer, AppNo, Attached, Dev, Leave, Refusal, Register, Report, Request, worker_of};
 
 use super::{Roster, Seat};
 use crate::context::Said;
@@ -70,8 +70,9 @@ impl Roster {
             }
         }
         self.detach_previous(now, slot);
-        self.displace(now, slot, &attached);
-        self.seat(slot, &attached);
+        if let (Some(old), Some(dev)) = (self.take_seat(slot, &attached), attached.dev) {
+            self.displace(now, old, dev);
+        }
         self.counters.registered += 1;
         self.with(now, slot, |session, cx| session.attach(cx, attached));
     }
@@ -104,15 +105,19 @@ impl Roster {
         self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(Leave { reg, socket })));
     }
 
-    /// The socket that served the device until now: with a device id it is closed, a ghost's becomes an extra.
-    fn displace(&mut self, now: Moment, slot: u32, attached: &Attached) {
-        let Some(dev) = attached.dev else { return };
-        self.saving.disown(dev);
-        let Some(old) = self.seats.get(&dev).and_then(|seat| seat.slot).filter(|old| *old != slot) else { return };
+    /// The socket that serves the device now is another one from here on: seats the new one, and says whom it displaced.
+    fn take_seat(&mut self, slot: u32, attached: &Attached) -> Option<u32> {
+        let old = attached.dev.and_then(|dev| {
+            self.saving.disown(dev);
+            self.seats.get(&dev)?.slot.filter(|old| *old != slot)
+        });
+        self.seat(slot, attached);
+        old
+    }
+
+    /// The old socket of a device: with a device id it is closed, a ghost's becomes an extra.
+    fn displace(&mut self, now: Moment, old: u32, dev: Dev) {
         self.counters.displaced += 1;
-        if let Some(seat) = self.seats.get_mut(&dev) {
-            seat.slot = None;
-        }
         let named = self.sessions.get(old).and_then(|session| session.registered()).is_some_and(|old| old.device_id.is_some());
         match (named, self.takes_turns(now, dev)) {
             (false, _) => self.with(now, old, |session, cx| session.displace(cx)),
@@ -216,7 +221,11 @@ impl Roster {
     }
 
     fn adopted(&mut self, now: Moment, slot: u32, attached: &Attached) {
-        self.displace(now, slot, attached);
+        let old = attached.dev.and_then(|dev| self.seats.get(&dev)?.slot.filter(|old| *old != slot));
+        if let (Some(old), Some(dev)) = (old, attached.dev) {
+            self.saving.disown(dev);
+            self.displace(now, old, dev);
+        }
         if let Some(dev) = attached.dev {
             let turns = self.seats.get(&dev).map(|seat| seat.turns).unwrap_or_default();
             self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot), turns });
