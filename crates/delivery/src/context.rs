@@ -8,6 +8,7 @@ use tidings_model::{Dev, DirectProof, MessageId, Millis, Position};
 
 use crate::config::Config;
 use crate::output::Output;
+use crate::rate::Questions;
 use crate::stream::Item;
 
 pub(crate) struct Context<'c> {
@@ -20,6 +21,7 @@ pub(crate) struct Context<'c> {
     pub(crate) processed: Position,
     /// Bytes that may still wait in memory on this worker.
     pub(crate) budget: &'c mut usize,
+    pub(crate) questions: &'c mut Questions,
     pub(crate) dice: &'c mut Dice,
     pub(crate) out: &'c mut VecDeque<Output>,
     pub(crate) effects: &'c mut Vec<Effect>,

@@ -30,3 +30,25 @@ pub(crate) struct Rates {
     pub(crate) registers: Rate,
     pub(crate) reports: Rate,
 }
+
+/// Questions of their own that a worker may ask in a second; beyond it they wait for the next second, or a heartbeat.
+const QUESTIONS: u32 = 5000;
+
+/// Counts questions that ride no other write.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Questions {
+    second: u64,
+    count: u32,
+}
+
+impl Questions {
+    /// Counts one more; false where this second has had enough.
+    pub(crate) fn allow(&mut self, now: Moment) -> bool {
+        let second = now.0 / 1000;
+        if second != self.second {
+            *self = Self { second, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= QUESTIONS
+    }
+}

@@ -17,7 +17,7 @@ mod registering;
 use crate::config::Config;
 use crate::context::{Context, Dice, Effect};
 use crate::output::{Output, Query, Ticket};
-use crate::rate::Rate;
+use crate::rate::{Questions, Rate};
 use crate::session::{Peer, Phase, Session};
 use crate::slab::Slab;
 use proofs::Saving;
@@ -108,6 +108,7 @@ pub struct Roster {
     walking: bool,
     backlog: facts::Backlogs,
     budget: usize,
+    questions: Questions,
     dice: Dice,
     out: VecDeque<Output>,
     effects: Vec<Effect>,
@@ -134,6 +135,7 @@ impl Roster {
             walking: false,
             backlog: VecDeque::new(),
             budget: config.limits.queue_bytes_total / config.workers.max(1),
+            questions: Questions::default(),
             dice: Dice(config.seed ^ u64::from(config.worker) << 32),
             out: VecDeque::new(),
             effects: Vec::new(),
@@ -235,17 +237,17 @@ impl Roster {
     fn with(&mut self, now: Moment, slot: u32, f: impl FnOnce(&mut Session, &mut Context<'_>)) {
         // The session is lent its context beside the slab, so both are borrowed apart.
         let time = self.time(now);
-        let Self { config, sessions, processed, budget, dice, out, effects, .. } = self;
+        let Self { config, sessions, processed, budget, questions, dice, out, effects, .. } = self;
         let Some(session) = sessions.get_mut(slot) else { return };
-        let mut cx = Context { now, time, config, slot, processed: *processed, budget, dice, out, effects };
+        let mut cx = Context { now, time, config, slot, processed: *processed, budget, questions, dice, out, effects };
         f(session, &mut cx);
         self.apply(now, slot);
     }
 
     fn context(&mut self, now: Moment, slot: u32) -> Context<'_> {
         let time = self.time(now);
-        let Self { config, processed, budget, dice, out, effects, .. } = self;
-        Context { now, time, config, slot, processed: *processed, budget, dice, out, effects }
+        let Self { config, processed, budget, questions, dice, out, effects, .. } = self;
+        Context { now, time, config, slot, processed: *processed, budget, questions, dice, out, effects }
     }
 
     fn apply(&mut self, now: Moment, slot: u32) {

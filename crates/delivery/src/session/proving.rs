@@ -5,6 +5,9 @@ use crate::config::Planted;
 use crate::context::FormerProof;
 use crate::output::Output;
 
+/// A question that had to wait for others.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Session {
     pub(super) fn answered(&mut self, cx: &mut Context<'_>, serial: u32, mark: u64, by: By) {
         self.heard(cx, serial);
@@ -36,11 +39,17 @@ impl Session {
             self.count(cx, mark, Proof::Peer);
         }
         let Some(registered) = self.registered_mut() else { return };
-        if registered.proving.ask_at.is_some_and(|at| cx.now >= at) {
-            registered.proving.ask_at = None;
-            if !self.slow_on_socket() {
-                self.ask(cx);
-            }
+        if !registered.proving.ask_at.is_some_and(|at| cx.now >= at) {
+            return;
+        }
+        registered.proving.ask_at = None;
+        if self.slow_on_socket() {
+            return;
+        }
+        if cx.questions.allow(cx.now) {
+            self.ask(cx);
+        } else if let Some(registered) = self.registered_mut() {
+            registered.proving.ask_at = Some(cx.now + ASK_AGAIN);
         }
     }
 

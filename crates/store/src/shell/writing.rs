@@ -115,6 +115,8 @@ impl Writing {
                 Ok(_) | Err(AppendError::Full | AppendError::Unknown { goes_on: true, .. }) => None,
             };
             let landed = self.writer.land(result);
+            // Whoever is answered `storage_unavailable` sees a read-only store.
+            self.show_health();
             self.send(landed);
             if let Some(why) = stops {
                 self.shared.stop(why);
@@ -174,6 +176,7 @@ impl Writing {
         if is_open && free < needed {
             tracing::warn!(free, reserve, "less space is left than the reserve; nothing more is taken");
             let dropped = self.writer.close_gate();
+            self.show_health();
             self.send(answers_only(dropped));
         }
         free >= needed
@@ -186,6 +189,10 @@ impl Writing {
         counts.refused.store(self.writer.refused(), Ordering::Relaxed);
         counts.sockets.store(self.writer.sockets(), Ordering::Relaxed);
         counts.undurable.store(self.writer.undurable(), Ordering::Release);
+        self.show_health();
+    }
+
+    fn show_health(&self) {
         let health = match self.writer.gate() {
             Gate::Open => Health::Open,
             Gate::ReadOnly { since, .. } => Health::ReadOnly { since },

@@ -25,8 +25,8 @@ struct Held {
     dirty: Option<Position>,
 }
 
-/// Entries of one generation; about 200 bytes each.
-const GENERATION: usize = 200_000;
+/// Entries of one generation; about 200 bytes each. A cache of the busy ones, not a copy of everybody.
+const GENERATION: usize = 20_000;
 
 fn weight(row: &Row) -> usize {
     match row {
