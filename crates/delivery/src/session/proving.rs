@@ -39,7 +39,7 @@ impl Session {
             self.count(cx, mark, Proof::Peer);
         }
         let Some(registered) = self.registered_mut() else { return };
-        if !registered.proving.ask_at.is_some_and(|at| cx.now >= at) {
+        if registered.proving.ask_at.is_none_or(|at| cx.now < at) {
             return;
         }
         registered.proving.ask_at = None;
