@@ -70,7 +70,9 @@ impl Roster {
             }
         }
         self.detach_previous(now, slot);
-        if let (Some(old), Some(dev)) = (self.take_seat(slot, &attached), attached.dev) {
+        attached.dev.into_iter().for_each(|dev| self.saving.disown(dev));
+        self.homes.entry(attached.reg).or_default().slots.push(slot);
+        if let Some((old, dev)) = self.claim(slot, &attached) {
             self.displace(now, old, dev);
         }
         self.counters.registered += 1;
@@ -105,14 +107,16 @@ impl Roster {
         self.out.push_back(Output::Ask(Ticket::NOBODY, Request::Leave(Leave { reg, socket })));
     }
 
-    /// The socket that serves the device now is another one from here on: seats the new one, and says whom it displaced.
-    fn take_seat(&mut self, slot: u32, attached: &Attached) -> Option<u32> {
-        let old = attached.dev.and_then(|dev| {
-            self.saving.disown(dev);
-            self.seats.get(&dev)?.slot.filter(|old| *old != slot)
-        });
-        self.seat(slot, attached);
-        old
+    /// The device is served by this socket from here on. The one that served it until now, if that is another.
+    fn claim(&mut self, slot: u32, attached: &Attached) -> Option<(u32, Dev)> {
+        let dev = attached.dev?;
+        let before = self.seats.get(&dev).copied();
+        let turns = before.map(|seat| seat.turns).unwrap_or_default();
+        self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot), turns });
+        if let Some(home) = self.homes.get_mut(&attached.reg) {
+            home.devs.push(dev);
+        }
+        before?.slot.filter(|old| *old != slot).map(|old| (old, dev))
     }
 
     /// The old socket of a device: with a device id it is closed, a ghost's becomes an extra.
@@ -142,16 +146,6 @@ impl Roster {
     fn takes_turns(&mut self, now: Moment, dev: Dev) -> bool {
         const TURNS_PER_MINUTE: u32 = 5;
         self.seats.get_mut(&dev).is_some_and(|seat| !seat.turns.allow(now, TURNS_PER_MINUTE))
-    }
-
-    fn seat(&mut self, slot: u32, attached: &Attached) {
-        let home = self.homes.entry(attached.reg).or_default();
-        home.slots.push(slot);
-        if let Some(dev) = attached.dev {
-            home.devs.push(dev);
-            let turns = self.seats.get(&dev).map(|seat| seat.turns).unwrap_or_default();
-            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot), turns });
-        }
     }
 
     /// Takes a socket off its registration's list.
@@ -221,17 +215,9 @@ impl Roster {
     }
 
     fn adopted(&mut self, now: Moment, slot: u32, attached: &Attached) {
-        let old = attached.dev.and_then(|dev| self.seats.get(&dev)?.slot.filter(|old| *old != slot));
-        if let (Some(old), Some(dev)) = (old, attached.dev) {
+        if let Some((old, dev)) = self.claim(slot, attached) {
             self.saving.disown(dev);
             self.displace(now, old, dev);
-        }
-        if let Some(dev) = attached.dev {
-            let turns = self.seats.get(&dev).map(|seat| seat.turns).unwrap_or_default();
-            self.seats.insert(dev, Seat { reg: attached.reg, slot: Some(slot), turns });
-            if let Some(home) = self.homes.get_mut(&attached.reg) {
-                home.devs.push(dev);
-            }
         }
         self.with(now, slot, |session, cx| {
             session.adopted(cx, attached.dev);

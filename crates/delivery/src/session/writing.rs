@@ -41,16 +41,28 @@ impl Session {
         cx.act(Action::Write { link: Link::Socket, bytes: run.joined.clone() });
         self.engine.wrote(self.epoch.mark(run.last));
         self.stream.wrote(run.last);
-        let slow = self.slow;
-        let spread = cx.config.proof_within * u32::from(self.key[2]) / 1024;
-        let Some(registered) = self.registered_mut() else { return };
-        for item in run.items {
-            registered.outstanding.wrote(item.at);
+        if let Some(registered) = self.registered_mut() {
+            for item in run.items {
+                registered.outstanding.wrote(item.at);
+            }
         }
-        if registered.dev.is_some() && !slow && registered.proving.ask_at.is_none() {
-            registered.proving.ask_at = Some(cx.now + (cx.config.proof_within - spread));
+        if self.ask_later(cx) {
             self.file(cx);
         }
+    }
+
+    /// A broadcast's question rides the next write or heartbeat, or leaves on its own in time, spread by the sid. True if
+    /// that time was not set yet.
+    fn ask_later(&mut self, cx: &Context<'_>) -> bool {
+        if self.slow || !self.engine.is_on_socket() {
+            return false;
+        }
+        let key = u32::from(self.key[2]);
+        let unset = |registered: &&mut Registered| registered.dev.is_some() && registered.proving.ask_at.is_none();
+        let Some(registered) = self.registered_mut().filter(unset) else { return false };
+        let within = cx.config.proof_within;
+        registered.proving.ask_at = Some(cx.now + (within - within * key / 1024));
+        true
     }
 
     /// Writes one message; a direct one's question leaves with it. Whoever has it has all that it wants up to `upto`.
@@ -76,18 +88,12 @@ impl Session {
 
     /// Remembers what a written message may still need: a proof, a report.
     fn note(&mut self, cx: &mut Context<'_>, item: &Item) {
-        let asks_later = !item.direct && !self.slow && self.engine.is_on_socket();
-        let spread = cx.config.proof_within * u32::from(self.key[2]) / 1024;
         let Some(registered) = self.registered_mut() else { return };
         registered.outstanding.wrote(item.at);
-        if registered.dev.is_none() {
-            return;
-        }
-        if item.direct {
+        if !item.direct {
+            self.ask_later(cx);
+        } else if registered.dev.is_some() {
             registered.proving.wrote_direct(item.at, item.time);
-        }
-        if asks_later && registered.proving.ask_at.is_none() {
-            registered.proving.ask_at = Some(cx.now + (cx.config.proof_within - spread));
         }
     }
 
