@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::executor::Executor;
-use crate::http::{self, Face, answer::RequestIds};
+use crate::http::{self, Face, answer::RequestIds, demo::Demo};
 
 mod accepting;
 mod closing;
@@ -27,6 +27,8 @@ pub struct Config {
     pub limits: Limits,
     /// The lifetime of what comes through `/message`, in seconds.
     pub legacy_ttl_s: u32,
+    /// Serve the demo page, whose device connects there.
+    pub demo: Option<Demo>,
 }
 
 /// Why the door did not open.
@@ -87,7 +89,7 @@ impl Backend {
         let listener = listen(bind).map_err(|error| StartError::Bind { bind, error })?;
         let addr = listener.local_addr().map_err(|error| StartError::Bind { bind, error })?;
         let executor = Executor::new(store, config.limits.clone());
-        let face = Face { executor: executor.clone(), legacy_ttl_s: config.legacy_ttl_s };
+        let face = Face { executor: executor.clone(), legacy_ttl_s: config.legacy_ttl_s, demo: config.demo.clone() };
         let ids = RequestIds::new();
         let (closing, until) = closing::Closing::new();
         let mut tasks = JoinSet::new();

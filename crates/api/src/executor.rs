@@ -54,6 +54,11 @@ impl Executor {
         self.0.drain.begin();
     }
 
+    /// The log's end, as far as it is durable.
+    pub(crate) fn durable(&self) -> Position {
+        self.0.store.durable()
+    }
+
     /// Resolves once nobody who was admitted, and nobody who waited, is left.
     pub async fn idle(&self) {
         self.0.drain.idle().await;

@@ -15,6 +15,7 @@ mod accept;
 pub(crate) mod answer;
 pub(crate) mod body;
 mod caller;
+pub(crate) mod demo;
 mod event;
 mod events;
 mod health;
@@ -30,14 +31,18 @@ pub(crate) struct Face {
     pub executor: Executor,
     /// The lifetime of what comes through `/message`.
     pub legacy_ttl_s: u32,
+    /// The demo page is served.
+    pub demo: Option<demo::Demo>,
 }
 
 pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
+    let demo = if face.demo.is_some() { demo::routes() } else { Router::new() };
     Router::new()
         .route("/message", post(message::post))
         .route("/v1/events", get(events::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .merge(demo)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(face)

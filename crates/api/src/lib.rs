@@ -12,4 +12,5 @@ mod object;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
+pub use http::demo::Demo;
 pub use executor::{EventsError, Executor, Running};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tidings_api::{Backend, StartError as Backends};
+use tidings_api::{Backend, Demo, StartError as Backends};
 use tidings_gateway::StartError as Devices;
 use tidings_gateway::devices::{self, DeviceDoor};
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
@@ -22,6 +22,15 @@ mod signals;
 
 use addresses::Addresses;
 use signals::Signals;
+
+/// What `serve` is asked beside its configuration.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wishes {
+    /// Start although the clock is far ahead of the last fact.
+    pub accept_clock: bool,
+    /// Serve the demo page.
+    pub demo: bool,
+}
 
 /// A running server.
 pub(crate) struct App {
@@ -85,15 +94,17 @@ pub(crate) enum Ended {
 
 impl App {
     /// Opens the store, then the doors; returns when all is bound and the addresses are written.
-    pub(crate) async fn start(config: &Config, accept_clock: bool) -> Result<Self, StartError> {
+    pub(crate) async fn start(config: &Config, wishes: Wishes) -> Result<Self, StartError> {
         // First: a signal during the start must not kill what is half open.
         let signals = Signals::install().map_err(|error| StartError::System { doing: "listening to signals", error })?;
         files::raise_limit();
-        let (store, owner) = open_store(config, accept_clock).map_err(StartError::Store)?;
+        let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
         let devices = devices::start(&config.devices_door(), &config.sessions(), &store).map_err(StartError::Devices)?;
-        let backend = Backend::start(&config.backend_door(), store).map_err(StartError::Backend)?;
-        let addresses = Addresses { devices: devices.gateway().addr(), backend: backend.addr() };
+        let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
+        let door = tidings_api::Config { demo, ..config.backend_door() };
+        let backend = Backend::start(&door, store).map_err(StartError::Backend)?;
+        let addresses = Addresses { devices: devices.gateway().addr(), backend: backend.addr(), demo: wishes.demo };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
         warn!("no keys: whoever is on this machine may call the backend listener");
         let (fatal, data) = (owner.watch(), config.data.clone());

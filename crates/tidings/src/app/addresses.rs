@@ -12,6 +12,8 @@ use crate::telemetry::complain;
 pub(super) struct Addresses {
     pub devices: SocketAddr,
     pub backend: SocketAddr,
+    /// A page is at the backend's `/`.
+    pub demo: bool,
 }
 
 const FILE: &str = "addresses.json";
@@ -21,6 +23,9 @@ impl Addresses {
     pub(super) fn publish(&self, data: &Path) -> io::Result<()> {
         complain(&format!("devices  http://{}", reachable(self.devices)));
         complain(&format!("backend  http://{}", reachable(self.backend)));
+        if self.demo {
+            complain(&format!("demo     http://{}/", reachable(self.backend)));
+        }
         let new = data.join("addresses.json.new");
         fs::write(&new, self.json())?;
         fs::rename(new, data.join(FILE))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::runtime::{Builder, Runtime};
 
 use super::Exit;
-use crate::app::{App, Ended};
+use crate::app::{App, Ended, Wishes};
 use crate::config::{self, Config, Environment, Given, Origin, Problem, Value};
 use crate::telemetry::{self, complain};
 
@@ -23,6 +23,9 @@ pub(super) struct Flags {
     /// Where the business server calls [default: 127.0.0.1:5001]
     #[arg(long, value_name = "ADDR")]
     backend: Option<String>,
+    /// Serve a page at the backend's address that is a device and a backend at once
+    #[arg(long)]
+    demo: bool,
     /// Let anyone who reaches the devices' address register as anyone
     #[arg(long)]
     open_registration: bool,
@@ -53,7 +56,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the runtime did not start: {error}")),
     };
-    let started = runtime.block_on(App::start(&config, flags.accept_clock));
+    let started = runtime.block_on(App::start(&config, Wishes { accept_clock: flags.accept_clock, demo: flags.demo }));
     let mut app = match started {
         Ok(app) => app,
         Err(error) => return failed(&error.to_string()),
