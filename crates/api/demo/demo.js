@@ -8,6 +8,8 @@ const settings = await (await fetch('demo/settings.json')).json();
 
 // ---------- the journeys: one card for each message ----------
 
+/** The oldest leave the page. */
+const KEPT = 60;
 const journeys = [];
 
 /** A message as this page knows it; a step is null, or what is to be shown of it. */
@@ -18,6 +20,7 @@ class Journey {
     el('empty').hidden = true;
     el('way').prepend(this.view);
     journeys.push(this);
+    if (journeys.length > KEPT) journeys.shift().view.remove();
     this.show();
   }
 
