@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tidings_model::Limits;
 use tidings_store::Store;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::executor::Executor;
-use crate::http::{self, Face, answer::RequestIds, demo::Demo};
+use crate::http::{self, Face, answer::RequestIds, demo::Demo, metrics::Metrics};
 
 mod accepting;
 mod closing;
@@ -29,6 +30,8 @@ pub struct Config {
     pub legacy_ttl_s: u32,
     /// Serve the demo page, whose device connects there.
     pub demo: Option<Demo>,
+    /// What `/metrics` answers.
+    pub metrics: Metrics,
 }
 
 /// Why the door did not open.
@@ -89,7 +92,13 @@ impl Backend {
         let listener = listen(bind).map_err(|error| StartError::Bind { bind, error })?;
         let addr = listener.local_addr().map_err(|error| StartError::Bind { bind, error })?;
         let executor = Executor::new(store, config.limits.clone());
-        let face = Face { executor: executor.clone(), legacy_ttl_s: config.legacy_ttl_s, demo: config.demo.clone() };
+        let face = Face {
+            executor: executor.clone(),
+            legacy_ttl_s: config.legacy_ttl_s,
+            demo: config.demo.clone(),
+            metrics: config.metrics.clone(),
+            tally: Arc::default(),
+        };
         let ids = RequestIds::new();
         let (closing, until) = closing::Closing::new();
         let mut tasks = JoinSet::new();

@@ -2,6 +2,8 @@
 //!
 //! Every answer passes `answer::finish` (request id, the body of an error), every call `keyless::guard` first.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -15,6 +17,7 @@ mod accept;
 pub(crate) mod answer;
 pub(crate) mod body;
 mod caller;
+pub(crate) mod calls;
 pub(crate) mod demo;
 mod event;
 mod events;
@@ -22,6 +25,7 @@ mod health;
 mod idempotency;
 mod keyless;
 mod message;
+pub(crate) mod metrics;
 mod query;
 mod time;
 
@@ -33,21 +37,26 @@ pub(crate) struct Face {
     pub legacy_ttl_s: u32,
     /// The demo page is served.
     pub demo: Option<demo::Demo>,
+    pub metrics: metrics::Metrics,
+    pub tally: Arc<calls::Tally>,
 }
 
 pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
+    let tally = Arc::clone(&face.tally);
     let demo = if face.demo.is_some() { demo::routes() } else { Router::new() };
     Router::new()
         .route("/message", post(message::post))
         .route("/v1/events", get(events::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::get))
         .merge(demo)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(face)
         .layer(from_fn(keyless::guard))
         .layer(from_fn_with_state(ids, answer::finish))
+        .layer(from_fn_with_state(tally, calls::count))
 }
 
 async fn unknown_path(request: Request) -> Failure {

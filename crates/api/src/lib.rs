@@ -12,5 +12,7 @@ mod object;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
-pub use http::demo::Demo;
 pub use executor::{EventsError, Executor, Running};
+pub use http::calls::Calls;
+pub use http::demo::Demo;
+pub use http::metrics::Metrics;

@@ -64,7 +64,7 @@ struct Seat {
     turns: Rate,
 }
 
-/// Numbers that later become metrics.
+/// Numbers for whoever watches. They rise while the process runs, but for `sessions` and `unregistered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     pub sessions: u64,
@@ -76,11 +76,33 @@ pub struct Counters {
     pub broadcasts_written: u64,
     pub directs_written: u64,
     pub proofs: u64,
-    pub behind: u64,
+    /// Windows of mail that were read for sockets which had missed it or had fallen behind.
+    pub windows: u64,
     pub moves: u64,
     pub displaced: u64,
     pub refused_registers: u64,
     pub restarts: u64,
+}
+
+impl std::ops::Add for Counters {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            sessions: self.sessions + other.sessions,
+            registered: self.registered + other.registered,
+            unregistered: self.unregistered + other.unregistered,
+            copied_ids: self.copied_ids + other.copied_ids,
+            broadcasts_written: self.broadcasts_written + other.broadcasts_written,
+            directs_written: self.directs_written + other.directs_written,
+            proofs: self.proofs + other.proofs,
+            windows: self.windows + other.windows,
+            moves: self.moves + other.moves,
+            displaced: self.displaced + other.displaced,
+            refused_registers: self.refused_registers + other.refused_registers,
+            restarts: self.restarts + other.restarts,
+        }
+    }
 }
 
 pub struct Roster {
@@ -270,7 +292,10 @@ impl Roster {
             Effect::Proven => self.saving.dirty(slot),
             Effect::FormerProven(proof) => self.saving.former(proof),
             Effect::Report(said) => self.report(slot, said),
-            Effect::Read { after, upto } => self.read(slot, after, upto),
+            Effect::Read { after, upto } => {
+                self.counters.windows += 1;
+                self.read(slot, after, upto);
+            }
             Effect::Adopt => self.adopt(slot),
             Effect::Closed => self.bury(now, slot),
         }

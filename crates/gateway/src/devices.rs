@@ -12,6 +12,7 @@ use tidings_engineio::{Input, Moment, Opening, Response, Sid};
 use tidings_model::{Answer, Code, FeedItem, Millis, Page, Position, Refusal, Request};
 use tidings_store::{Lane, PageReply, ReadError, Reply, Store};
 
+use crate::metrics::{Gauge, Numbers};
 use crate::{Client, Config, Door, Found, Gateway, Mailbox, Output, Sender, Slot, StartError, clock, inbox};
 
 /// Bytes of the log that are read at once where the feed was skipped.
@@ -58,18 +59,32 @@ pub fn start(config: &Config, sessions: &Sessions, store: &Store) -> Result<Devi
     Ok(DeviceDoor { gateway: Gateway::start(config, houses)?, counters })
 }
 
+/// The door's numbers, readable while it is open and after.
+pub struct Watch {
+    gauges: Vec<Arc<Gauge>>,
+    counters: Vec<Arc<std::sync::Mutex<Counters>>>,
+}
+
+impl Watch {
+    /// Summed over the workers, as of each one's last turn and last rest.
+    pub fn read(&self) -> (Numbers, Counters) {
+        let doors = self.gauges.iter().fold(Numbers::default(), |sum, gauge| sum + gauge.read());
+        let counters = |each: &Arc<std::sync::Mutex<Counters>>| *each.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (doors, self.counters.iter().map(counters).fold(Counters::default(), |sum, each| sum + each))
+    }
+}
+
 impl DeviceDoor {
+    pub fn watch(&self) -> Watch {
+        Watch { gauges: self.gateway.gauges(), counters: self.counters.clone() }
+    }
+
     pub fn gateway(&self) -> &Gateway<Traveller> {
         &self.gateway
     }
 
     pub fn into_gateway(self) -> Gateway<Traveller> {
         self.gateway
-    }
-
-    /// Each worker's counts, as of its last rest.
-    pub fn counters(&self) -> impl Iterator<Item = Counters> + '_ {
-        self.counters.iter().map(|counters| *counters.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 

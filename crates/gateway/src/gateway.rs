@@ -111,6 +111,11 @@ impl<T: Send + 'static> Gateway<T> {
         self.shared.gauges.iter().map(|gauge| gauge.read())
     }
 
+    /// Where the workers publish their numbers, for whoever outlives the door.
+    pub(crate) fn gauges(&self) -> Vec<Arc<Gauge>> {
+        self.shared.gauges.clone()
+    }
+
     /// Closes the listener at once, lets the houses say their last words, and has the workers end when they are empty or
     /// `patience` is over. Again: with this patience from now.
     pub fn stop(&self, patience: Duration) {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::config::Config;
+use crate::metrics;
 
 mod addresses;
 mod files;
@@ -102,7 +103,8 @@ impl App {
         Addresses::remove(&config.data);
         let devices = devices::start(&config.devices_door(), &config.sessions(), &store).map_err(StartError::Devices)?;
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
-        let door = tidings_api::Config { demo, ..config.backend_door() };
+        let metrics = metrics::source(devices.watch(), store.clone());
+        let door = tidings_api::Config { demo, metrics, ..config.backend_door() };
         let backend = Backend::start(&door, store).map_err(StartError::Backend)?;
         let addresses = Addresses { devices: devices.gateway().addr(), backend: backend.addr(), demo: wishes.demo };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;

@@ -103,7 +103,13 @@ impl Config {
 
     /// What the backend's door is built from.
     pub(crate) fn backend_door(&self) -> tidings_api::Config {
-        tidings_api::Config { bind: self.backend, limits: self.limits.clone(), legacy_ttl_s: self.legacy_ttl_s, demo: None }
+        tidings_api::Config {
+            bind: self.backend,
+            limits: self.limits.clone(),
+            legacy_ttl_s: self.legacy_ttl_s,
+            demo: None,
+            metrics: tidings_api::Metrics::none(),
+        }
     }
 
     /// What a server starts with.

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 mod app;
 mod cli;
 mod config;
+mod metrics;
+#[cfg(test)]
+mod reference;
 mod telemetry;
 
 fn main() -> ExitCode {

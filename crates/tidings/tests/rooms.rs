@@ -32,6 +32,7 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("hyper-util", &["tidings-api"]),
     ("tokio", &["tidings-api", "tidings"]),
     ("clap", &["tidings"]),
+    ("prometheus-client", &["tidings"]),
     ("toml", &["tidings"]),
     ("tracing-subscriber", &["tidings"]),
     ("crossbeam-channel", &["tidings-store"]),

@@ -38,10 +38,7 @@ const FILES: [(&str, &str, &str); 5] = [
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src *; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn routes() -> Router<Face> {
-    Router::new()
-        .route("/", get(page))
-        .route("/demo/settings.json", get(settings))
-        .route("/demo/{name}", get(file))
+    Router::new().route("/", get(page)).route("/demo/settings.json", get(settings)).route("/demo/{name}", get(file))
 }
 
 async fn page() -> Response {

@@ -2,7 +2,9 @@ use super::*;
 
 #[test]
 fn an_unspecified_address_is_told_as_the_loopback_of_its_family() {
-    let json = |devices: &str, backend: &str| Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap(), demo: false }.json();
+    let json = |devices: &str, backend: &str| {
+        Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap(), demo: false }.json()
+    };
     assert_eq!(
         json("0.0.0.0:5000", "127.0.0.1:5001"),
         "{\"devices\":\"127.0.0.1:5000\",\"backend\":\"127.0.0.1:5001\",\"sockets\":null,\"ice\":null}\n"
