@@ -100,6 +100,13 @@ class Product:
         if self.running():
             self.kill()
 
+    def until_logged(self, text, patience=20):
+        """Waits until the log says so."""
+        end = time.monotonic() + patience
+        while text not in (self.log_path.read_text(errors="replace") if self.log_path.exists() else ""):
+            assert time.monotonic() < end and self.running(), f"the log does not say {text!r}:\n{self.log()}"
+            time.sleep(0.02)
+
     def log(self, lines=40):
         if not self.log_path.exists():
             return "(no log)"

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tidings_model::Limits;
 use tidings_store::Store;
 use tokio::net::{TcpListener, TcpSocket};
@@ -30,6 +31,8 @@ pub struct Config {
     pub legacy_ttl_s: u32,
     /// Serve the demo page, whose device connects there.
     pub demo: Option<Demo>,
+    /// TLS, with the certificate of the moment; None: plain.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     /// What `/metrics` answers.
     pub metrics: Metrics,
 }
@@ -102,7 +105,8 @@ impl Backend {
         let ids = RequestIds::new();
         let (closing, until) = closing::Closing::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accepting::run(listener, http::router(face, ids.clone()), ids, CONNECTIONS_MAX, until));
+        let serving = accepting::Serving { router: http::router(face, ids.clone()), ids, tls: config.tls.clone() };
+        tasks.spawn(accepting::run(listener, serving, CONNECTIONS_MAX, until));
         Ok(Self { addr, executor, closing, tasks })
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::Certificate;
 use crate::http::{Cors, Proxies, Site};
 
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Config {
     pub max_http_buffer: usize,
     pub cors: Cors,
     pub trusted_proxies: Proxies,
+    /// TLS on every address; None: plain.
+    pub certificate: Option<Certificate>,
     /// None: what the open-file limit allows, less 512.
     pub max_connections: Option<usize>,
     /// How long a peer may leave bytes unacknowledged: pingInterval + pingTimeout.
@@ -57,6 +60,7 @@ impl Default for Config {
             max_http_buffer: 1_000_000,
             cors: Cors::Any,
             trusted_proxies: Proxies::default(),
+            certificate: None,
             max_connections: None,
             patience: Duration::from_secs(45),
             deadlines: Deadlines::default(),

@@ -84,6 +84,7 @@ impl<T: Send + 'static> Gateway<T> {
             site: config.site(),
             deadlines: config.deadlines,
             listeners,
+            certificate: config.certificate.clone(),
             connections: AtomicUsize::new(0),
             connections_max: config.connections_max(),
             gauges: inboxes.iter().map(|_| Arc::new(Gauge::default())).collect(),

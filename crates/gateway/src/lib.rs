@@ -14,6 +14,7 @@ mod listener;
 mod metrics;
 mod slab;
 mod table;
+mod tls;
 mod wheel;
 mod worker;
 
@@ -22,3 +23,4 @@ pub use door::{Client, Door, Found, Output, Slot};
 pub use gateway::{Gateway, StartError, WorkerDied};
 pub use inbox::{FEED_MAX, Mailbox, Refused, Sender, inbox};
 pub use metrics::{Gauge, Numbers};
+pub use tls::Certificate;

@@ -32,6 +32,7 @@ use crate::http::Site;
 use crate::inbox::{Mailbox, Sender};
 use crate::listener::Listener;
 use crate::metrics::{Gauge, Numbers};
+use crate::tls::Certificate;
 use crate::wheel::Wheel;
 use crate::{Door, Slot};
 
@@ -62,6 +63,8 @@ pub(crate) struct Shared<T> {
     pub(crate) site: Site,
     pub(crate) deadlines: Deadlines,
     pub(crate) listeners: Vec<Listener>,
+    /// None: plain connections.
+    pub(crate) certificate: Option<Certificate>,
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_max: usize,
     pub(crate) peers: Vec<Sender<Letter<T>>>,
@@ -89,6 +92,8 @@ struct Turn {
     arriving: Option<(Slot, u32)>,
     /// A WebSocket that is being opened: what is written to it leaves in one piece.
     corked: Option<(u32, Vec<u8>)>,
+    /// Reads of connections whose handshake is not over.
+    handshakes: u32,
 }
 
 /// What a worker waits for besides its connections.
@@ -157,7 +162,7 @@ impl<D: Door> Worker<D> {
             let waited = epoll::wait(self.conns.epoll(), rustix::buffer::spare_capacity(&mut events), sleep.as_ref());
             self.parts.mail.wake();
             self.parts.letters.wake();
-            self.turn.now = clock::now();
+            (self.turn.now, self.turn.handshakes) = (clock::now(), 0);
             if waited.is_ok() {
                 for event in &events {
                     self.event(Key::of(event.data), event.flags);

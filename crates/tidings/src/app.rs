@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::metrics;
+use crate::tls::{Certificates, LoadError};
 
 mod addresses;
 mod files;
@@ -36,6 +37,7 @@ pub(crate) struct Wishes {
 /// A running server.
 pub(crate) struct App {
     signals: Signals,
+    certificates: Certificates,
     fatal: FatalWatch,
     rooms: Rooms,
 }
@@ -56,6 +58,7 @@ pub(crate) enum StartError {
     Store(OpenError),
     Devices(Devices),
     Backend(Backends),
+    Certificate(LoadError),
     System { doing: &'static str, error: io::Error },
 }
 
@@ -67,6 +70,7 @@ impl fmt::Display for StartError {
             Self::Devices(error @ Devices::System(cause)) => write!(f, "{error}: {cause}"),
             Self::Backend(error @ Backends::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--backend")),
             Self::Backend(error @ Backends::Keyless { .. }) => error.fmt(f),
+            Self::Certificate(error) => write!(f, "a tls setting {error}"),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -101,17 +105,24 @@ impl App {
         files::raise_limit();
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
-        let devices = devices::start(&config.devices_door(), &config.sessions(), &store).map_err(StartError::Devices)?;
+        let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
+        let door = tidings_gateway::Config { certificate: certificates.devices(), ..config.devices_door() };
+        let devices = devices::start(&door, &config.sessions(), &store).map_err(StartError::Devices)?;
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
         let metrics = metrics::source(devices.watch(), store.clone());
-        let door = tidings_api::Config { demo, metrics, ..config.backend_door() };
+        let door = tidings_api::Config { demo, metrics, tls: certificates.backend(), ..config.backend_door() };
         let backend = Backend::start(&door, store).map_err(StartError::Backend)?;
-        let addresses = Addresses { devices: devices.gateway().addr(), backend: backend.addr(), demo: wishes.demo };
+        let addresses = Addresses {
+            devices: devices.gateway().addr(),
+            backend: backend.addr(),
+            demo: wishes.demo,
+            tls: addresses::Tls { devices: certificates.devices().is_some(), backend: certificates.backend().is_some() },
+        };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
         warn!("no keys: whoever is on this machine may call the backend listener");
         let (fatal, data) = (owner.watch(), config.data.clone());
         let rooms = Rooms { devices: Some(devices), backend: Some(backend), owner: Some(owner), data, patience: config.drain };
-        Ok(Self { signals, fatal, rooms })
+        Ok(Self { signals, certificates, fatal, rooms })
     }
 
     /// Serves until a signal, or until the store stops itself.

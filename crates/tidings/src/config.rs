@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tidings_model::Limits;
 
+use crate::tls::Files;
+
 mod check;
 mod environment;
 mod file;
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     /// Threads of the devices' door; 0: one for each core.
     pub workers: usize,
     pub backend: SocketAddr,
+    pub devices_tls: Files,
+    pub backend_tls: Files,
     /// The lifetime of what comes through `/message`, in seconds.
     pub legacy_ttl_s: u32,
     pub limits: Limits,
@@ -76,6 +80,8 @@ impl Config {
             sessions: tidings_delivery::Config::default(),
             workers: 0,
             backend: SocketAddr::from(([127, 0, 0, 1], 0)),
+            devices_tls: Files::default(),
+            backend_tls: Files::default(),
             legacy_ttl_s: 0,
             limits: Limits::default(),
             log: Log { level: String::new(), format: Format::Text },
@@ -108,6 +114,7 @@ impl Config {
             limits: self.limits.clone(),
             legacy_ttl_s: self.legacy_ttl_s,
             demo: None,
+            tls: None,
             metrics: tidings_api::Metrics::none(),
         }
     }

@@ -11,6 +11,7 @@ mod metrics;
 #[cfg(test)]
 mod reference;
 mod telemetry;
+mod tls;
 
 fn main() -> ExitCode {
     cli::run(std::env::args_os()).into()

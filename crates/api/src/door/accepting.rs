@@ -5,21 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::closing::Closing;
 use super::{connection, refusing};
 use crate::http::answer::RequestIds;
 
+/// From the accept to the end of the handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// After an accept that failed for want of something.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// `room`: connections at once; one more is told so and closed.
-pub(super) async fn run(listener: TcpListener, router: Router, ids: RequestIds, room: usize, mut until: Closing) {
-    let mut accepting = Accepting { router, ids, until: until.clone(), room: Arc::new(Semaphore::new(room)), tasks: JoinSet::new() };
+pub(super) async fn run(listener: TcpListener, serving: Serving, room: usize, mut until: Closing) {
+    let mut accepting = Accepting { serving, until: until.clone(), room: Arc::new(Semaphore::new(room)), tasks: JoinSet::new() };
     loop {
         tokio::select! {
             () = until.begun() => break,
@@ -36,9 +40,17 @@ pub(super) async fn run(listener: TcpListener, router: Router, ids: RequestIds, 
     }
 }
 
+/// What every connection is served with.
+#[derive(Clone)]
+pub(super) struct Serving {
+    pub router: Router,
+    pub ids: RequestIds,
+    /// None: plain.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
+}
+
 struct Accepting {
-    router: Router,
-    ids: RequestIds,
+    serving: Serving,
     until: Closing,
     room: Arc<Semaphore>,
     tasks: JoinSet<()>,
@@ -48,17 +60,28 @@ impl Accepting {
     fn take(&mut self, stream: TcpStream) {
         // Without it small answers wait for the peer's delayed ACK.
         let _ = stream.set_nodelay(true);
-        let ids = self.ids.clone();
         match self.room.clone().try_acquire_owned() {
             Ok(place) => {
-                let serving = connection::serve(stream, self.router.clone(), ids, self.until.clone());
+                let (serving, until) = (self.serving.clone(), self.until.clone());
                 self.tasks.spawn(async move {
-                    serving.await;
+                    serve(stream, serving, until).await;
                     drop(place);
                 });
             }
-            Err(_) => refusing::full(stream, &ids),
+            // Over TLS nothing can be said before a handshake, and that is what there is no room for.
+            Err(_) if self.serving.tls.is_some() => {}
+            Err(_) => refusing::full(stream, &self.serving.ids),
         }
+    }
+}
+
+async fn serve(stream: TcpStream, Serving { router, ids, tls }: Serving, until: Closing) {
+    let Some(tls) = tls else { return connection::serve(stream, router, ids, until).await };
+    let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
+    match timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection::serve(stream, router, ids, until).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::Door;
 use crate::http::{Page, Reply};
 use crate::inbox::Sender;
 use crate::listener::Accepted;
+use crate::tls::Tls;
 
 /// Accepts a turn. What is left wakes another worker, or this one again.
 const BATCH: usize = 16;
@@ -67,7 +68,14 @@ impl<D: Door> Worker<D> {
             self.numbers.refused += 1;
             return self.turn_away(&fd);
         }
-        let conn = Conn::http(fd, peer);
+        let tls = match &shared.certificate {
+            None => None,
+            Some(certificate) => match Tls::accept(certificate) {
+                Some(tls) => Some(tls),
+                None => return self.forget(),
+            },
+        };
+        let conn = Conn::http(fd, tls, peer);
         if let Some(peer) = self.lighter_peer() {
             if peer.tell(Letter::Pass(Box::new(conn))).is_err() {
                 self.forget();
@@ -93,7 +101,11 @@ impl<D: Door> Worker<D> {
     }
 
     /// Reads the request away first: a close with unread bytes is an RST, which may overtake the answer.
+    /// Over TLS nothing can be said before a handshake, and that is what there is no room for.
     fn turn_away(&mut self, fd: &OwnedFd) {
+        if self.parts.shared.certificate.is_some() {
+            return;
+        }
         let _ = rustix::net::recv(fd, self.buffers.read.as_mut_slice(), RecvFlags::empty());
         self.buffers.page.clear();
         Page::Status(503).render(&mut self.buffers.page, &Reply::closing(), &self.parts.shared.site.cors);

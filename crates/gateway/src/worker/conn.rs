@@ -5,11 +5,14 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use tidings_engineio::websocket::Reader;
 use tidings_engineio::{Exchange, Form, Link, Sid};
 
 use crate::Slot;
 use crate::http::{Body, Reply};
+use crate::tls::Tls;
 
 /// What a peer that does not read may leave in our memory; then it is closed.
 pub(super) const REST_MAX: usize = 1024 * 1024;
@@ -20,6 +23,8 @@ pub(super) type Kept = Box<Vec<u8>>;
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(super) fd: OwnedFd,
+    /// None: its bytes are as the kernel has them.
+    pub(super) tls: Option<Box<Tls>>,
     /// Tells a late event of an earlier connection at this place from one of this.
     pub(super) generation: u32,
     pub(super) state: State,
@@ -120,9 +125,68 @@ impl Rest {
 }
 
 impl Conn {
-    pub(super) fn http(fd: OwnedFd, peer: IpAddr) -> Self {
+    pub(super) fn http(fd: OwnedFd, tls: Option<Box<Tls>>, peer: IpAddr) -> Self {
         let http = Http { peer, hops: 0, phase: Phase::Head { begun: false } };
-        Self { fd, generation: 0, state: State::Http(Box::new(http)), kept: None, rest: None, unread: false, armed: false }
+        Self { fd, tls, generation: 0, state: State::Http(Box::new(http)), kept: None, rest: None, unread: false, armed: false }
+    }
+
+    /// As recv(2), without waiting.
+    pub(super) fn recv(&mut self, into: &mut [u8]) -> Result<usize, Errno> {
+        match &mut self.tls {
+            None => rustix::net::recv(&self.fd, into, RecvFlags::empty()).map(|(len, _)| len),
+            Some(tls) => tls.recv(&self.fd, into),
+        }
+    }
+
+    /// Reads behind what `kept` holds, into its spare room.
+    pub(super) fn recv_more(&mut self, kept: &mut Vec<u8>) -> Result<usize, Errno> {
+        let Some(tls) = &mut self.tls else {
+            return rustix::net::recv(&self.fd, rustix::buffer::spare_capacity(kept), RecvFlags::empty()).map(|(_, len)| len);
+        };
+        let held = kept.len();
+        kept.resize(kept.capacity(), 0);
+        let read = tls.recv(&self.fd, &mut kept[held..]);
+        kept.truncate(held + read.unwrap_or(0));
+        read
+    }
+
+    /// As send(2), without waiting. What was taken may still wait for the kernel: see `is_blocked`.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        match &mut self.tls {
+            None => rustix::net::send(&self.fd, bytes, SendFlags::NOSIGNAL),
+            Some(tls) => tls.send(&self.fd, bytes),
+        }
+    }
+
+    /// Sends the first of what waits; None: nothing does.
+    pub(super) fn send_rest(&mut self) -> Option<Result<usize, Errno>> {
+        let rest = self.rest.as_mut()?;
+        let first = rest.first()?;
+        let sent = match &mut self.tls {
+            None => rustix::net::send(&self.fd, first, SendFlags::NOSIGNAL),
+            Some(tls) => tls.send(&self.fd, first),
+        };
+        if let Ok(sent) = sent {
+            rest.advance(sent);
+        }
+        Some(sent)
+    }
+
+    /// Bytes that were taken wait for the kernel.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_blocked())
+    }
+
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
+    /// FIN, after the last word of TLS.
+    pub(super) fn end_writing(&mut self) -> Result<(), Errno> {
+        if let Some(tls) = &mut self.tls {
+            tls.say_goodbye(&self.fd);
+        }
+        rustix::net::shutdown(&self.fd, Shutdown::Write)
     }
 
     /// Whether bytes are wanted now.

@@ -2,7 +2,6 @@
 
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 use tidings_engineio::{Input, Link, websocket};
 
 use super::Worker;
@@ -11,6 +10,8 @@ use crate::{Door, Slot};
 
 /// Reads from one connection before the others have their turn.
 const READS: usize = 4;
+/// Handshakes that one turn works on.
+const HANDSHAKES: u32 = 32;
 /// A kept message grows by at least this.
 const ROOM: usize = 4096;
 
@@ -59,6 +60,9 @@ impl<D: Door> Worker<D> {
     /// `thoroughly`: until the kernel says that there is no more, or the end; otherwise a short read will do, for what comes
     /// later is another event.
     fn read(&mut self, index: u32, thoroughly: bool) {
+        if !self.may_read(index) {
+            return self.come_back(index);
+        }
         let mut scratch = std::mem::take(&mut self.buffers.read);
         let mut got = Got::More;
         for _ in 0..READS {
@@ -68,10 +72,25 @@ impl<D: Door> Worker<D> {
             }
         }
         self.buffers.read = scratch;
+        self.listen_if_blocked(index);
         match got {
             Got::More => self.come_back(index),
             Got::End => self.ended(index),
             Got::Dry | Got::Full => {}
+        }
+    }
+
+    /// A handshake costs a hundred times a read: in a storm of them the others have their turn in between.
+    fn may_read(&mut self, index: u32) -> bool {
+        let handshakes = self.conns.get(index).is_some_and(|conn| conn.is_handshaking());
+        self.turn.handshakes += u32::from(handshakes);
+        !handshakes || self.turn.handshakes <= HANDSHAKES
+    }
+
+    /// What TLS itself had to say may wait for the kernel.
+    fn listen_if_blocked(&mut self, index: u32) {
+        if self.conns.get(index).is_some_and(|conn| conn.is_blocked()) {
+            self.hold(index, bytes::Bytes::new());
         }
     }
 
@@ -88,10 +107,12 @@ impl<D: Door> Worker<D> {
         if conn.unread {
             return Got::Full;
         }
+        // A short read says nothing of what TLS still has.
+        let thoroughly = thoroughly || conn.tls.is_some();
         let (read, whole) = match conn.kept.take() {
             None => {
                 let room = scratch.len();
-                let read = recv(conn, scratch);
+                let read = conn.recv(scratch);
                 if let Ok(len @ 1..) = read {
                     let used = self.consume(index, &mut scratch[..len]);
                     if let Some(conn) = self.conns.get(index) {
@@ -123,7 +144,7 @@ impl<D: Door> Worker<D> {
         };
         kept.reserve(missing.min(self.parts.shared.site.body_max).max(ROOM));
         let room = kept.capacity() - kept.len();
-        let read = rustix::net::recv(&conn.fd, rustix::buffer::spare_capacity(&mut kept), RecvFlags::empty()).map(|(_, len)| len);
+        let read = conn.recv_more(&mut kept);
         let used = match read {
             Ok(1..) => self.consume(index, &mut kept),
             Ok(_) | Err(_) => 0,
@@ -241,8 +262,4 @@ impl<D: Door> Worker<D> {
             }
         }
     }
-}
-
-fn recv(conn: &Conn, into: &mut [u8]) -> Result<usize, Errno> {
-    rustix::net::recv(&conn.fd, into, RecvFlags::empty()).map(|(len, _)| len)
 }

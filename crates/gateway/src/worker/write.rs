@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use rustix::net::{SendFlags, Shutdown};
 use tidings_engineio::{Input, Link};
 
 use super::Worker;
@@ -37,7 +36,8 @@ impl<D: Door> Worker<D> {
             return self.hold(index, bytes);
         }
         let sent = self.send(index, &bytes);
-        if sent < bytes.len() {
+        let blocked = self.conns.get(index).is_some_and(|conn| conn.is_blocked());
+        if sent < bytes.len() || blocked {
             self.hold(index, bytes.slice(sent..));
             self.numbers.blocked += 1;
             if let Some(State::Socket(socket)) = self.conns.get(index).map(|conn| &conn.state)
@@ -52,7 +52,7 @@ impl<D: Door> Worker<D> {
     /// How much the kernel took. An error takes everything: the connection's end is an event of its own.
     pub(super) fn send(&mut self, index: u32, bytes: &[u8]) -> usize {
         let Some(conn) = self.conns.get(index) else { return bytes.len() };
-        match rustix::net::send(&conn.fd, bytes, SendFlags::NOSIGNAL) {
+        match conn.send(bytes) {
             Ok(sent) => {
                 self.numbers.bytes_out += sent as u64;
                 sent
@@ -80,14 +80,14 @@ impl<D: Door> Worker<D> {
     pub(super) fn write_rest(&mut self, index: u32) {
         loop {
             let Some(conn) = self.conns.get(index) else { return };
-            let Some(rest) = &mut conn.rest else { return };
-            let Some(first) = rest.first() else { break };
-            match rustix::net::send(&conn.fd, first, SendFlags::NOSIGNAL) {
-                Ok(sent) => {
-                    rest.advance(sent);
-                    self.numbers.bytes_out += sent as u64;
-                }
-                Err(_) => return,
+            if conn.rest.is_none() {
+                return;
+            }
+            match conn.send_rest() {
+                Some(Ok(sent)) => self.numbers.bytes_out += sent as u64,
+                Some(Err(_)) => return,
+                None if conn.is_blocked() => return,
+                None => break,
             }
         }
         self.drained(index);
@@ -153,7 +153,7 @@ impl<D: Door> Worker<D> {
 
     fn end_writing(&mut self, index: u32) {
         let Some(conn) = self.conns.get(index) else { return };
-        if rustix::net::shutdown(&conn.fd, Shutdown::Write).is_err() {
+        if conn.end_writing().is_err() {
             self.drop_conn(index);
             return;
         }

@@ -12,8 +12,20 @@ use crate::telemetry::complain;
 pub(super) struct Addresses {
     pub devices: SocketAddr,
     pub backend: SocketAddr,
+    /// Which of them speak TLS.
+    pub tls: Tls,
     /// A page is at the backend's `/`.
     pub demo: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tls {
+    pub devices: bool,
+    pub backend: bool,
+}
+
+const fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 const FILE: &str = "addresses.json";
@@ -21,10 +33,10 @@ const FILE: &str = "addresses.json";
 impl Addresses {
     /// Prints a line each and writes DATA/addresses.json, whole or not at all.
     pub(super) fn publish(&self, data: &Path) -> io::Result<()> {
-        complain(&format!("devices  http://{}", reachable(self.devices)));
-        complain(&format!("backend  http://{}", reachable(self.backend)));
+        complain(&format!("devices  {}://{}", scheme(self.tls.devices), reachable(self.devices)));
+        complain(&format!("backend  {}://{}", scheme(self.tls.backend), reachable(self.backend)));
         if self.demo {
-            complain(&format!("demo     http://{}/", reachable(self.backend)));
+            complain(&format!("demo     {}://{}/", scheme(self.tls.backend), reachable(self.backend)));
         }
         let new = data.join("addresses.json.new");
         fs::write(&new, self.json())?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Config, Origin, Problem};
+use crate::tls::Files;
 
 /// The problems, each where the key that breaks the rule was set.
 pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, open_registration: bool) -> Vec<Problem> {
@@ -12,6 +13,8 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
     let found = [
         heartbeats(config).map(|text| (first_set(["devices.ping_timeout_ms", "devices.ping_interval_ms"]), text)),
         device_bind(config, auth_is_written).map(|text| (origin("devices.bind"), text)),
+        certificate(&config.devices_tls, "devices").map(|text| (first_set(["devices.tls.cert", "devices.tls.key"]), text)),
+        certificate(&config.backend_tls, "backend").map(|text| (first_set(["backend.tls.cert", "backend.tls.key"]), text)),
         backend_bind(config).map(|text| (origin("backend.bind"), text)),
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
     ];
@@ -35,6 +38,11 @@ fn device_bind(config: &Config, auth_is_written: bool) -> Option<String> {
              say that this is meant: registration.auth = \"none\" in the configuration, or --open-registration"
         )
     })
+}
+
+/// Found before a door is opened, and by `check-config`.
+fn certificate(files: &Files, door: &str) -> Option<String> {
+    files.load().err().map(|why| format!("{door}.tls {why}"))
 }
 
 fn backend_bind(config: &Config) -> Option<String> {

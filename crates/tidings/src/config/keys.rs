@@ -142,10 +142,46 @@ pub(crate) const KEYS: &[Key] = &[
         form: Number(0, HOUR_MS, |config, ms| config.sessions.proof_within = Duration::from_millis(ms)),
     },
     Key {
+        name: "devices.tls.cert",
+        default: "",
+        says: "A PEM file with the certificate chain of the devices' door; empty: no TLS. Read again on SIGHUP.",
+        form: Text(|config, text| {
+            config.devices_tls.cert = (!text.is_empty()).then(|| text.into());
+            Ok(())
+        }),
+    },
+    Key {
+        name: "devices.tls.key",
+        default: "",
+        says: "A PEM file with its private key.",
+        form: Text(|config, text| {
+            config.devices_tls.key = (!text.is_empty()).then(|| text.into());
+            Ok(())
+        }),
+    },
+    Key {
         name: "backend.bind",
         default: "127.0.0.1:5001",
         says: "Where the business server calls. Port 0: any. Loopback only, as there are no keys yet.",
         form: Text(|config, text| address(text).map(|bind| config.backend = bind)),
+    },
+    Key {
+        name: "backend.tls.cert",
+        default: "",
+        says: "A PEM file with the certificate chain of the backend's listeners; empty: no TLS. Read again on SIGHUP.",
+        form: Text(|config, text| {
+            config.backend_tls.cert = (!text.is_empty()).then(|| text.into());
+            Ok(())
+        }),
+    },
+    Key {
+        name: "backend.tls.key",
+        default: "",
+        says: "A PEM file with its private key.",
+        form: Text(|config, text| {
+            config.backend_tls.key = (!text.is_empty()).then(|| text.into());
+            Ok(())
+        }),
     },
     Key {
         name: "registration.auth",

@@ -7,6 +7,10 @@ use super::*;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+fn serving(router: Router) -> Serving {
+    Serving { router, ids: RequestIds::new(), tls: None }
+}
+
 async fn answered(stream: &mut TcpStream) -> String {
     let mut bytes = vec![0; 4096];
     let read = stream.read(&mut bytes).await.unwrap();
@@ -28,7 +32,7 @@ async fn one_connection_too_many_is_told_so_until_there_is_room() {
     let addr = listener.local_addr().unwrap();
     let (closing, until) = Closing::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(run(listener, Router::new().route("/", get(|| async { "hello" })), RequestIds::new(), 1, until));
+    tasks.spawn(run(listener, serving(Router::new().route("/", get(|| async { "hello" }))), 1, until));
 
     let mut first = TcpStream::connect(addr).await.unwrap();
     first.write_all(REQUEST).await.unwrap();

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn an_unspecified_address_is_told_as_the_loopback_of_its_family() {
     let json = |devices: &str, backend: &str| {
-        Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap(), demo: false }.json()
+        Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap(), demo: false, tls: Tls::default() }.json()
     };
     assert_eq!(
         json("0.0.0.0:5000", "127.0.0.1:5001"),
@@ -15,7 +15,8 @@ fn an_unspecified_address_is_told_as_the_loopback_of_its_family() {
 #[test]
 fn the_file_appears_whole_and_goes_at_the_stop() {
     let dir = tempfile::tempdir().unwrap();
-    let addresses = Addresses { devices: "127.0.0.1:2".parse().unwrap(), backend: "127.0.0.1:1".parse().unwrap(), demo: false };
+    let addresses =
+        Addresses { devices: "127.0.0.1:2".parse().unwrap(), backend: "127.0.0.1:1".parse().unwrap(), demo: false, tls: Tls::default() };
     addresses.publish(dir.path()).unwrap();
     let names = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert_eq!(names(), ["addresses.json"]);

@@ -1,0 +1,104 @@
+//! Certificates of the doors: loaded from their files at the start, and again at SIGHUP. What TLS is, rustls knows.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tidings_gateway::Certificate;
+use tokio::sync::watch;
+
+/// Where a door's certificate is, PEM both; neither: the door is plain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Files {
+    /// The chain, the door's own first.
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+
+/// Why a certificate cannot be used; the text goes on from the door's name.
+#[derive(Debug)]
+pub(crate) enum LoadError {
+    Half { missing: &'static str },
+    File { path: PathBuf, error: PemError },
+    Empty { path: PathBuf },
+    Refused { cert: PathBuf, error: rustls::Error },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Half { missing } => write!(f, "has no {missing}: a certificate and its key go together"),
+            Self::File { path, error: PemError::Io(error) } => write!(f, "names {}, which cannot be read: {error}", path.display()),
+            Self::File { path, error } => write!(f, "names {}, which is no PEM of the kind: {error}", path.display()),
+            Self::Empty { path } => write!(f, "names {}, which holds no certificate", path.display()),
+            Self::Refused { cert, error } => write!(f, "names {}, which cannot serve with this key: {error}", cert.display()),
+        }
+    }
+}
+
+impl Files {
+    /// None: plain.
+    pub(crate) fn load(&self) -> Result<Option<Arc<ServerConfig>>, LoadError> {
+        match (&self.cert, &self.key) {
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(LoadError::Half { missing: "key" }),
+            (None, Some(_)) => Err(LoadError::Half { missing: "cert" }),
+            (Some(cert), Some(key)) => served(cert, key).map(Arc::new).map(Some),
+        }
+    }
+}
+
+fn served(cert: &Path, key: &Path) -> Result<ServerConfig, LoadError> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect).map_err(unreadable(cert))?;
+    if chain.is_empty() {
+        return Err(LoadError::Empty { path: cert.to_owned() });
+    }
+    let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
+    let refused = |error| LoadError::Refused { cert: cert.to_owned(), error };
+    let builder =
+        ServerConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().map_err(refused)?;
+    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).map_err(refused)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(PemError) -> LoadError + Copy {
+    |error| LoadError::File { path: path.to_owned(), error }
+}
+
+/// The certificates that are served, and where they came from.
+pub(crate) struct Certificates {
+    devices: Option<(Files, Certificate)>,
+    backend: Option<(Files, watch::Sender<Arc<ServerConfig>>)>,
+}
+
+impl Certificates {
+    pub(crate) fn load(devices: &Files, backend: &Files) -> Result<Self, LoadError> {
+        let device = devices.load()?.map(|config| (devices.clone(), Certificate::new(config)));
+        let backend = backend.load()?.map(|config| (backend.clone(), watch::Sender::new(config)));
+        Ok(Self { devices: device, backend })
+    }
+
+    pub(crate) fn devices(&self) -> Option<Certificate> {
+        self.devices.as_ref().map(|(_, certificate)| certificate.clone())
+    }
+
+    pub(crate) fn backend(&self) -> Option<watch::Receiver<Arc<ServerConfig>>> {
+        self.backend.as_ref().map(|(_, certificate)| certificate.subscribe())
+    }
+
+    /// Reads the files again. One that cannot be used leaves what is served as it was. Open connections go on as they are.
+    pub(crate) fn reload(&self) -> Result<(), LoadError> {
+        if let Some((files, certificate)) = &self.devices {
+            files.load()?.into_iter().for_each(|config| certificate.replace(config));
+        }
+        if let Some((files, certificate)) = &self.backend {
+            files.load()?.into_iter().for_each(|config| drop(certificate.send_replace(config)));
+        }
+        Ok(())
+    }
+}
