@@ -88,7 +88,9 @@ impl fmt::Display for BadAddress {
             Self::Repeated(option) => write!(f, "option {option} is there twice"),
             Self::NotTwoway(option) => write!(f, "option {option}: only twoway proxies can answer"),
             Self::Version(option) => write!(f, "option {option}: only protocol 1.0 and encodings 1.0 and 1.1 are spoken"),
-            Self::NeedsLocator => f.write_str("needs a locator, which Tidings does not use: give an endpoint, such as :tcp -h host -p port"),
+            Self::NeedsLocator => {
+                f.write_str("needs a locator, which Tidings does not use: give an endpoint, such as :tcp -h host -p port")
+            }
             Self::Transport(name) => write!(f, "transport \"{name}\" is not spoken, only tcp and ssl"),
             Self::NoPort => f.write_str("an endpoint without -p"),
         }

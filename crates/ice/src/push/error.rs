@@ -118,13 +118,7 @@ impl PushError {
 }
 
 fn base(members: &mut Members<'_>, kind: Kind) -> Result<PushError, DecodeError> {
-    Ok(PushError {
-        kind,
-        reason: members.value()?,
-        text: members.value()?,
-        request_id: members.optional(1)?,
-        extra: members.optional(2)?,
-    })
+    Ok(PushError { kind, reason: members.value()?, text: members.value()?, request_id: members.optional(1)?, extra: members.optional(2)? })
 }
 
 impl fmt::Display for PushError {

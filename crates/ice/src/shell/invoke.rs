@@ -50,7 +50,10 @@ pub enum NotExecuted {
     /// The peer closed gracefully, which promises that.
     ClosedByPeer,
     /// Larger than a message may be. Bytes, and how many may be.
-    TooLarge { size: usize, limit: usize },
+    TooLarge {
+        size: usize,
+        limit: usize,
+    },
     /// The client was closed.
     ClientClosed,
 }

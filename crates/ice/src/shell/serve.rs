@@ -44,13 +44,13 @@ impl Default for ServerSettings {
 
 /// What all connections of a server share.
 struct Shared<D> {
-    dispatch: D,
+    dispatch: Arc<D>,
     settings: ServerSettings,
     buffered: AtomicUsize,
 }
 
 /// Serves until `shutdown`, then drains: running dispatches finish and are answered, CloseConnection, the peers' FIN.
-pub async fn serve<D: Dispatch>(listener: TcpListener, dispatch: D, settings: ServerSettings, shutdown: impl Future<Output = ()>) {
+pub async fn serve<D: Dispatch>(listener: TcpListener, dispatch: Arc<D>, settings: ServerSettings, shutdown: impl Future<Output = ()>) {
     let drain = settings.drain;
     let shared = Arc::new(Shared { dispatch, settings, buffered: AtomicUsize::new(0) });
     let (draining, drained) = watch::channel(false);
