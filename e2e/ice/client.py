@@ -47,20 +47,21 @@ def call(proxy, ask):
 
 
 def raw(proxy, ask):
-    """A call as bytes: an operation that the contract lacks, or a mode that it forbids."""
+    """A call as bytes: an operation that the contract lacks, a mode that it forbids, a oneway of what may throw."""
     ok, result = proxy.ice_invoke(ask["op"], getattr(Ice.OperationMode, ask["mode"]), bytes.fromhex(ask["params"]))
     return {"ok": ok, "result": bytes(result).hex()}
 
 
 def many(proxy, ask):
-    futures = [proxy.sendAsync(f"{ask['uid']}{n}", str(n)) for n in range(ask["count"])]
+    unset = [Ice.Unset] * 5
+    futures = [proxy.sendAsync(f"{ask['uid']}{n}", str(n), *unset) for n in range(ask["count"])]
     return [future.result().extra["payload"] for future in futures]
 
 
 def batch(proxy, ask):
-    batched = Push.PushServicePrx.uncheckedCast(proxy.ice_batchOneway())
-    for n in range(ask["count"]):
-        batched.recall(str(n))
+    batched = proxy.ice_batchOneway()
+    for _ in range(ask["count"]):
+        batched.ice_invoke(ask["op"], Ice.OperationMode.Idempotent, bytes.fromhex(ask["params"]))
     batched.ice_flushBatchRequests()
 
 

@@ -73,8 +73,9 @@ def test_context_oneway_and_batch_arrive(echo, client):
     python = client(echo().port)
     assert sent(python, "42", context={"token": "secret"})["value"]["extra"]["context.token"] == "secret"
     # A connection runs its requests side by side, so these are waited for by their count.
-    python.ask(do="call", op="recall", args=["m1"], oneway=True)
-    python.ask(do="batch", count=150)
+    recall = "09000000010102" + b"m1".hex()
+    assert python.ask(do="raw", op="recall", mode="Idempotent", params=recall, oneway=True)["value"]["ok"]
+    assert python.ask(do="batch", op="recall", params=recall, count=150) == {"value": None}
     for _ in range(2000):
         if runs(python) == 152:
             break

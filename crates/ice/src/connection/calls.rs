@@ -117,6 +117,12 @@ impl Calls {
         std::mem::take(&mut self.held)
     }
 
+    /// As if so many calls had been made.
+    #[cfg(test)]
+    pub(super) fn jump(&mut self, last_id: i32) {
+        self.last_id = last_id;
+    }
+
     /// The message to be sent.
     pub(super) fn begin(&mut self, call: Call, limits: &Limits) -> Result<Bytes, Ended> {
         if self.len() >= limits.calls {

@@ -172,6 +172,7 @@ macro_rules! structure {
         impl $name {
             /// Members and their types as they are declared here, for comparison with the contract.
             #[cfg(test)]
+            #[allow(dead_code, reason = "not all are of the contract")]
             pub(crate) const MEMBERS: &'static [(&'static str, &'static str)] = &[$((stringify!($member), stringify!($type)),)*];
         }
     };
