@@ -1,0 +1,96 @@
+"""A backend on Debian's Ice for Python: does what JSON lines on its standard input ask, and answers each with one line.
+
+Runs under /usr/bin/python3, as the peer is a system package. Arguments: the proxy, then Ice properties as Name=Value.
+"""
+
+import json
+import pathlib
+import sys
+
+import Ice
+
+SLICE = pathlib.Path(__file__).resolve().parents[2] / "idl" / "Push.ice"
+Ice.loadSlice("", ["--all", str(SLICE)])
+import Push  # noqa: E402
+
+
+def plain(value):
+    """JSON of what Slice's types hold. Unset is compared, never printed: 3.7 cannot."""
+    if value is Ice.Unset:
+        return None
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if hasattr(value, "__dict__"):
+        return {key: plain(each) for key, each in vars(value).items()}
+    return value
+
+
+def failure(error):
+    told = {"error": error.ice_id() if hasattr(error, "ice_id") else type(error).__name__}
+    if isinstance(error, Push.PushError):
+        told["members"] = plain(error)
+    if hasattr(error, "unknown"):
+        told["text"] = error.unknown
+    return told
+
+
+def given(arguments):
+    return [Ice.Unset if each is None else each for each in arguments]
+
+
+def call(proxy, ask):
+    if ask.get("context"):
+        proxy = Push.PushServicePrx.uncheckedCast(proxy.ice_context(ask["context"]))
+    return getattr(proxy, ask["op"])(*given(ask.get("args", [])))
+
+
+def raw(proxy, ask):
+    """A call as bytes: an operation that the contract lacks, a mode that it forbids, a oneway of what may throw."""
+    ok, result = proxy.ice_invoke(ask["op"], getattr(Ice.OperationMode, ask["mode"]), bytes.fromhex(ask["params"]))
+    return {"ok": ok, "result": bytes(result).hex()}
+
+
+def many(proxy, ask):
+    unset = [Ice.Unset] * 5
+    futures = [proxy.sendAsync(f"{ask['uid']}{n}", str(n), *unset) for n in range(ask["count"])]
+    return [future.result().extra["payload"] for future in futures]
+
+
+def batch(proxy, ask):
+    batched = proxy.ice_batchOneway()
+    for _ in range(ask["count"]):
+        batched.ice_invoke(ask["op"], Ice.OperationMode.Idempotent, bytes.fromhex(ask["params"]))
+    batched.ice_flushBatchRequests()
+
+
+def cast(proxy, _):
+    return {"as": Push.PushServicePrx.checkedCast(proxy) is not None,
+            "not": Push.PushListenerPrx.checkedCast(proxy) is None,
+            "ids": proxy.ice_ids(), "id": proxy.ice_id()}
+
+
+ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast}
+
+
+def answer(communicator, text, ask):
+    try:
+        proxy = Push.PushServicePrx.uncheckedCast(communicator.stringToProxy(ask.get("proxy", text)))
+        if ask.get("oneway"):
+            proxy = Push.PushServicePrx.uncheckedCast(proxy.ice_oneway())
+        if ask.get("compress"):
+            proxy = Push.PushServicePrx.uncheckedCast(proxy.ice_compress(True))
+        return {"value": plain(ASKS[ask["do"]](proxy, ask))}
+    except Ice.Exception as error:
+        return failure(error)
+
+
+def main():
+    text, properties = sys.argv[1], [f"--{each}" for each in sys.argv[2:]]
+    with Ice.initialize(properties) as communicator:
+        for line in sys.stdin:
+            print(json.dumps(answer(communicator, text, json.loads(line))), flush=True)
+
+
+main()

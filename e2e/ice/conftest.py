@@ -1,0 +1,125 @@
+"""Fixtures: our example of a `PushService`, and real Ice peers as processes of their own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PYTHON = "/usr/bin/python3"
+
+
+def echo_binary():
+    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    path = pathlib.Path(os.environ.get("TIDINGS_ICE_ECHO", target + "/release/examples/echo"))
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not built: cargo build --release -p tidings-ice --example echo, or set TIDINGS_ICE_ECHO")
+    return str(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def peer():
+    """Debian's Ice for Python. Where it is missing, CI fails and a developer is told."""
+    asked = subprocess.run([PYTHON, "-c", "import Ice"], capture_output=True, check=False)
+    if asked.returncode != 0:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("python3-zeroc-ice is not installed")
+
+
+class Process:
+    """A process whose first line is its port, and which says the rest line by line."""
+
+    def __init__(self, command, log):
+        self.log = open(log, "wb")
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True)
+
+    def line(self):
+        return self.process.stdout.readline().strip()
+
+    def json(self):
+        return json.loads(self.line())
+
+    def say(self, value):
+        self.process.stdin.write(json.dumps(value) + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, **asked):
+        self.say(asked)
+        return self.json()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait(self):
+        return self.process.wait(15)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.log.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    with contextlib.ExitStack() as stack:
+        def make(name, command):
+            made = Process(command, tmp_path / f"{name}.log")
+            stack.callback(made.close)
+            return made
+        yield make
+
+
+@pytest.fixture
+def echo(start):
+    """`echo(*options)`: ours, and the port it serves on."""
+    def make(*options):
+        made = start("echo", [echo_binary(), *options])
+        made.port = int(made.line())
+        return made
+    return make
+
+
+@pytest.fixture
+def client(start):
+    """`client(port)`: a Python client of the object `push` there."""
+    def make(port, *properties, transport="tcp", name="client"):
+        return start(name, [PYTHON, str(HERE / "client.py"), f"push:{transport} -h 127.0.0.1 -p {port}", *properties])
+    return make
+
+
+@pytest.fixture
+def listener(start, tmp_path):
+    """`listener(kind, raises)`: a Python listener, and its proxy's text."""
+    def make(kind, raises="-", *properties, port=0):
+        made = start("listener", [PYTHON, str(HERE / "listener.py"), kind, raises, str(port), str(tmp_path), *properties])
+        made.port = int(made.line())
+        transport = "ssl" if "ssl" in properties else "tcp"
+        made.proxy = f"pushListener:{transport} -h 127.0.0.1 -p {made.port}"
+        return made
+    return make
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """`authority(name)`: a folder with a CA of that name, and certificates of `server` and `client` for 127.0.0.1."""
+    def make(name="ca"):
+        folder = tmp_path / name
+        folder.mkdir()
+
+        def openssl(*words):
+            subprocess.run([shutil.which("openssl"), *words], cwd=folder, check=True, capture_output=True)
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", f"/CN={name}")
+        for who in ("server", "client"):
+            openssl("req", "-x509", *key, "-keyout", f"{who}.key", "-out", f"{who}.pem", "-subj", f"/CN={who}",
+                    "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-addext", "basicConstraints=critical,CA:FALSE")
+        return folder
+    return make
