@@ -36,6 +36,8 @@ system() {
   command -v strace >/dev/null || wanted+=(strace)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
+  # The pages' tests.
+  command -v chromium >/dev/null || wanted+=(chromium)
   command -v python3 >/dev/null || wanted+=(python3)
   python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
   if [ ${#wanted[@]} = 0 ]; then
