@@ -1,6 +1,7 @@
 """Real clients as processes: orders in, facts out, both as JSON lines (e2e/README.md). One process can be several devices."""
 
 import json
+import os
 import pathlib
 import subprocess
 import threading
@@ -53,10 +54,15 @@ BUNDLES = {
     "page-4.8.4": "socket.io-client-4",
 }
 JSONP = ("page-1.3.6", "page-1.7.4", "page-2.5.0")
+# Where every generation is meant; with TIDINGS_SOAK=1 those too that differ little from their neighbours and cost a browser's page each.
+MATRIX = tuple(kind for kind in KINDS if os.environ.get("TIDINGS_SOAK") or kind not in ("page-1.7.4", "page-2.5.0"))
 
 
 def transports(kind):
     return (*TRANSPORTS, "jsonp") if kind in JSONP else TRANSPORTS
+
+
+PAIRS = [(kind, transport) for kind in MATRIX for transport in transports(kind)]
 
 
 class Facts:
@@ -89,7 +95,7 @@ class Facts:
                         return fact
                 left = end - time.monotonic()
                 if left <= 0 or not self.changed.wait(left):
-                    last = str(self.facts[-6:])[-1500:]
+                    last = " ".join(str(fact)[:200] for fact in self.facts[-6:])
                     raise AssertionError(f"{self.name}: {what or 'the fact'} did not come within {patience:.1f} s; last facts: {last}")
 
     def wait_on(self, on, patience=20, since=0):

@@ -20,8 +20,7 @@ const PATIENCE_MS = 15000;
 const pages = new Map();
 
 function say(fact) {
-  fact.t = Date.now() / 1000;
-  process.stdout.write(JSON.stringify(fact) + '\n');
+  process.stdout.write(JSON.stringify({ t: Date.now() / 1000, ...fact }) + '\n');
 }
 
 // What a device's page loads: the bundle, and around it the same few lines as on Node.
@@ -33,7 +32,14 @@ const web = http.createServer((request, response) => {
   if (!BUNDLES[name]) return response.writeHead(404).end();
   response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
   response.end(`<!doctype html><link rel="icon" href="data:,"><title>${name}</title><body><script src="/${name}.js"></script><script src="/device.js"></script>
-<script>window.obey = makeDevice(io, (fact) => window.say(JSON.stringify(fact)), (bytes) => bytes.buffer)</script>`);
+<script>
+// Facts cross over in batches: one crossing costs more than the fact.
+const facts = [];
+function tell(fact) {
+  if (facts.push({ t: Date.now() / 1000, ...fact }) === 1) setTimeout(() => window.say(JSON.stringify(facts.splice(0))));
+}
+window.obey = makeDevice(io, tell, (bytes) => bytes.buffer);
+</script>`);
 });
 
 async function open(browser, { page: name, url, width = 1280, height = 800, scheme = 'light', mobile = false }, tell) {
@@ -42,7 +48,7 @@ async function open(browser, { page: name, url, width = 1280, height = 800, sche
   const page = await context.newPage();
   page.on('console', (message) => tell({ on: 'console', type: message.type(), text: message.text() }));
   page.on('pageerror', (error) => tell({ on: 'page_error', why: String(error) }));
-  await page.exposeFunction('say', (fact) => tell(JSON.parse(fact)));
+  await page.exposeFunction('say', (facts) => JSON.parse(facts).forEach(tell));
   await page.goto(url);
   pages.set(name, page);
 }
