@@ -41,8 +41,7 @@ def device(tmp_path, server):
         def make(kind, transport="upgrade", uid="42"):
             made = Device(kind, transport, uid, server.devices_url, tmp_path)
             stack.callback(made.close)
-            made.wait_on("ready", 30)
-            return made
+            return made.ready()
         yield make
 
 

@@ -27,7 +27,7 @@ class Backend:
     def call(self, method, path, body=None, headers=None, timeout=15):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
         try:
-            payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+            payload = body if body is None or isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
             connection.request(method, path, payload, headers or {})
             response = connection.getresponse()
             return Answer(response.status, dict((k.lower(), v) for k, v in response.getheaders()), response.read().decode())

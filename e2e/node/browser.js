@@ -20,8 +20,7 @@ const PATIENCE_MS = 15000;
 const pages = new Map();
 
 function say(fact) {
-  fact.t = Date.now() / 1000;
-  process.stdout.write(JSON.stringify(fact) + '\n');
+  process.stdout.write(JSON.stringify({ t: Date.now() / 1000, ...fact }) + '\n');
 }
 
 // What a device's page loads: the bundle, and around it the same few lines as on Node.
@@ -32,8 +31,15 @@ const web = http.createServer((request, response) => {
   if (files[name]) return response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(fs.readFileSync(files[name]));
   if (!BUNDLES[name]) return response.writeHead(404).end();
   response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' });
-  response.end(`<!doctype html><title>${name}</title><body><script src="/${name}.js"></script><script src="/device.js"></script>
-<script>window.obey = makeDevice(io, (fact) => window.say(JSON.stringify(fact)), (bytes) => bytes.buffer)</script>`);
+  response.end(`<!doctype html><link rel="icon" href="data:,"><title>${name}</title><body><script src="/${name}.js"></script><script src="/device.js"></script>
+<script>
+// Facts cross over in batches: one crossing costs more than the fact.
+const facts = [];
+function tell(fact) {
+  if (facts.push({ t: Date.now() / 1000, ...fact }) === 1) setTimeout(() => window.say(JSON.stringify(facts.splice(0))));
+}
+window.obey = makeDevice(io, tell, (bytes) => bytes.buffer);
+</script>`);
 });
 
 async function open(browser, { page: name, url, width = 1280, height = 800, scheme = 'light', mobile = false }, tell) {
@@ -42,7 +48,7 @@ async function open(browser, { page: name, url, width = 1280, height = 800, sche
   const page = await context.newPage();
   page.on('console', (message) => tell({ on: 'console', type: message.type(), text: message.text() }));
   page.on('pageerror', (error) => tell({ on: 'page_error', why: String(error) }));
-  await page.exposeFunction('say', (fact) => tell(JSON.parse(fact)));
+  await page.exposeFunction('say', (facts) => JSON.parse(facts).forEach(tell));
   await page.goto(url);
   pages.set(name, page);
 }
@@ -76,11 +82,11 @@ async function obeyPage(browser, order) {
 const opening = new Map();
 
 // A device: its page is opened at its first order.
-async function obeyDevice(browser, alias, order) {
+async function obeyDevice(browser, order) {
   const tell = (fact) => say({ cell: order.cell, ...fact });
   try {
     if (!opening.has(order.cell)) {
-      const url = `http://127.0.0.1:${web.address().port}/${encodeURIComponent(order.bundle || alias)}`;
+      const url = `http://127.0.0.1:${web.address().port}/${encodeURIComponent(order.bundle)}`;
       opening.set(order.cell, open(browser, { page: order.cell, url }, tell));
     }
     await opening.get(order.cell);
@@ -91,7 +97,6 @@ async function obeyDevice(browser, alias, order) {
 }
 
 async function main() {
-  const alias = process.argv[2];
   const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
   const browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid() !== 0, args: ['--disable-gpu'] });
   await new Promise((listening) => web.listen(0, '127.0.0.1', listening));
@@ -100,7 +105,7 @@ async function main() {
     const order = JSON.parse(line);
     if (order.do === 'kill') process.kill(process.pid, 'SIGKILL');
     else if (order.page !== undefined) obeyPage(browser, order);
-    else obeyDevice(browser, alias, order);
+    else obeyDevice(browser, order);
   });
   input.on('close', () => browser.close().finally(() => process.exit(0)));
   say({ on: 'ready', client: `Chromium ${browser.version()}` });

@@ -115,6 +115,12 @@ const TOLERANT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
+/// Java 2.x breaks its lines after 76 characters and ends the last one too.
 pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, NoPacket> {
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    if text.as_bytes().iter().any(is_break) {
+        let unbroken: Vec<u8> = text.bytes().filter(|byte| !is_break(byte)).collect();
+        return TOLERANT.decode(unbroken).map_err(|_| NoPacket);
+    }
     TOLERANT.decode(text).map_err(|_| NoPacket)
 }

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.UnsupportedEncodingException;
-import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 
@@ -48,16 +47,5 @@ final class Lines {
     static synchronized void say(JSONObject fact) {
         OUT.println(with(fact, "t", System.currentTimeMillis() / 1000.0).toString());
         OUT.flush();
-    }
-
-    /** Arguments of an event, without the Ack object that may stand last. */
-    static JSONArray plain(Object[] args) {
-        JSONArray array = new JSONArray();
-        for (Object arg : args) {
-            if (!(arg instanceof io.socket.client.Ack)) {
-                array.put(arg == null ? JSONObject.NULL : arg);
-            }
-        }
-        return array;
     }
 }

@@ -77,7 +77,7 @@ public final class TutorialApp {
             return new Emitter.Listener() {
                 @Override
                 public void call(Object... args) {
-                    Lines.say(Lines.with(Lines.with(Lines.fact("event"), "name", name), "args", Lines.plain(args)));
+                    Lines.say(Lines.with(Lines.with(Lines.fact("event"), "name", name), "args", Binary.told(args)));
                     socket.emit("reporter", Lines.with(new JSONObject(), "status", "received"));
                 }
             };

@@ -22,8 +22,14 @@ fn base64_is_a_binary_message_padded_or_not() {
 }
 
 #[test]
+fn base64_may_be_broken_into_lines() {
+    check("b4AQID\nBA==\n", Ok(Packet::binary(&[1, 2, 3, 4][..])));
+    check("b4AQID\r\nBA==\r\n", Ok(Packet::binary(&[1, 2, 3, 4][..])));
+}
+
+#[test]
 fn what_has_no_known_type_is_no_packet() {
-    for text in ["", "abc", "7", "9x", "€", "b", "b4*", "b2AQ==", "b4AQIDBA=\n", " 4"] {
+    for text in ["", "abc", "7", "9x", "€", "b", "b4*", "b2AQ==", "b4AQIDBA= ", " 4"] {
         check(text, Err(NoPacket));
     }
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tidings_engineio::{Data, Engine, Event, Events, Frame, Goodbye, Input, Moment, Opening, Outgoing, Response, Revision, Settings, Sid};
 use tidings_gateway::{Client, Door, Found, Output, Slot};
 
-use crate::talk::{Broken, Say, Talk};
+use crate::script::Script;
+use crate::talk::{Broken, Deed, Say, Talk};
 
 /// The bare engine, which sends back each message as it came; and the Socket.IO server of the suites.
 pub(crate) const PATHS: [&str; 2] = ["/engine.io/", "/socket.io/"];
@@ -23,6 +24,7 @@ pub(crate) struct Session {
 
 pub(crate) struct Fixture {
     worker: u16,
+    script: Script,
     settings: Settings,
     connect_timeout: Duration,
     sessions: Vec<Option<Session>>,
@@ -31,8 +33,8 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) fn new(worker: u16, settings: Settings, connect_timeout: Duration) -> Self {
-        Self { worker, settings, connect_timeout, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new() }
+    pub(crate) fn new(worker: u16, script: Script, settings: Settings, connect_timeout: Duration) -> Self {
+        Self { worker, script, settings, connect_timeout, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new() }
     }
 
     fn session(&self, slot: Slot) -> Option<&Session> {
@@ -67,14 +69,16 @@ impl Fixture {
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));
         let mut over = false;
+        let mut casts = Vec::new();
         for event in step(&mut session.engine, &self.settings, &mut act) {
             match event {
                 Event::Message(data) => match hear(session.talk.as_mut(), data) {
-                    Ok(says) => says.into_iter().for_each(|say| send(&mut session.engine, say, &mut act)),
+                    Ok(deeds) => casts.extend(deeds.into_iter().filter_map(|deed| perform(&mut session.engine, deed, &mut act))),
                     Err(Broken) => over |= session.engine.close(now, Goodbye::Fin, &mut act),
                 },
                 Event::Closed(_) => over = true,
-                Event::Answered { .. } | Event::Unanswered | Event::Upgraded => {}
+                Event::Upgraded => session.talk.iter_mut().for_each(|talk| talk.transport = "websocket"),
+                Event::Answered { .. } | Event::Unanswered => {}
             }
         }
         if !over && now >= session.connect_by && session.talk.as_ref().is_some_and(|talk| !talk.has_joined()) {
@@ -87,6 +91,19 @@ impl Fixture {
         } else {
             self.file(slot);
         }
+        casts.into_iter().for_each(|cast| self.cast(&cast));
+    }
+
+    /// To each of this worker's sessions in the room: who casts runs one worker.
+    fn cast(&mut self, cast: &Cast) {
+        for (slot, session) in self.sessions.iter_mut().enumerate() {
+            let hears = |session: &&mut Session| session.talk.as_ref().is_some_and(|talk| talk.hears_room(&cast.namespace, &cast.room));
+            let Some(session) = session.as_mut().filter(hears) else { continue };
+            let out = &mut self.out;
+            let mut act = |action| out.push_back(Output::Do(Slot(slot as u32), action));
+            send(&mut session.engine, cast.say.clone(), &mut act);
+            session.engine.flush(&mut act);
+        }
     }
 
     fn file(&mut self, slot: Slot) {
@@ -97,11 +114,29 @@ impl Fixture {
     }
 }
 
-fn hear(talk: Option<&mut Talk>, data: Data<'_>) -> Result<Vec<Say>, Broken> {
-    match (talk, data) {
-        (Some(talk), data) => talk.hear(data),
-        (None, Data::Text(text)) => Ok(vec![Say::text(text.into_owned())]),
-        (None, Data::Binary(bytes)) => Ok(vec![Say { text: None, attachments: vec![Bytes::copy_from_slice(&bytes)] }]),
+fn hear(talk: Option<&mut Talk>, data: Data<'_>) -> Result<Vec<Deed>, Broken> {
+    let echo = match (talk, data) {
+        (Some(talk), data) => return talk.hear(data),
+        (None, Data::Text(text)) => Say::text(text.into_owned()),
+        (None, Data::Binary(bytes)) => Say { text: None, attachments: vec![Bytes::copy_from_slice(&bytes)] },
+    };
+    Ok(vec![Deed::Say(echo)])
+}
+
+/// What is for others, too, is left for later.
+struct Cast {
+    namespace: String,
+    room: String,
+    say: Say,
+}
+
+fn perform(engine: &mut Engine, deed: Deed, act: &mut dyn FnMut(tidings_engineio::Action)) -> Option<Cast> {
+    match deed {
+        Deed::Say(say) => {
+            send(engine, say, act);
+            None
+        }
+        Deed::Cast { namespace, room, say } => Some(Cast { namespace, room, say }),
     }
 }
 
@@ -130,7 +165,7 @@ impl Door for Fixture {
         let (sid, revision) = (opening.sid, opening.revision);
         let out = &mut self.out;
         let engine = Engine::open(now, &self.settings, &opening, &mut |action| out.push_back(Output::Do(slot, action)));
-        let talk = (client.place == SOCKET_IO).then(|| Talk::new(revision, &sid));
+        let talk = (client.place == SOCKET_IO).then(|| Talk::new(self.script, &opening));
         let session = Session { sid, engine, talk, connect_by: now + self.connect_timeout };
         self.move_in(session);
         if client.place == SOCKET_IO && revision == Revision::V3 {
@@ -194,8 +229,8 @@ impl Fixture {
         let Some(talk) = &mut session.talk else { return };
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));
-        for say in talk.greet() {
-            send(&mut session.engine, say, &mut act);
+        for deed in talk.greet() {
+            perform(&mut session.engine, deed, &mut act);
         }
         session.engine.flush(&mut act);
     }

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `/socket.io/` has the namespaces `/` and `/custom`; `/engine.io/` is the bare engine, which sends back each message as it
-//! came. It listens on 127.0.0.1 and ::1 and prints its port; port 0 is any.
+//! came. It listens on 127.0.0.1 and ::1 and prints its port; port 0 is any. With `--probe` the Socket.IO server is another:
+//! it has an event for everything that a client library can do (`script.rs`), and slower heartbeats.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -16,9 +17,11 @@ use tidings_gateway::http::Cors;
 use tidings_gateway::{Config, Gateway, inbox};
 
 mod fixture;
+mod script;
 mod talk;
 
 use fixture::{Fixture, PATHS};
+use script::Script;
 
 struct Options {
     port: u16,
@@ -27,13 +30,34 @@ struct Options {
     connect_timeout: u64,
     max_payload: usize,
     workers: u16,
+    script: Script,
 }
 
 impl Options {
+    fn suite() -> Self {
+        Self {
+            port: 3000,
+            ping_interval: 300,
+            ping_timeout: 200,
+            connect_timeout: 1000,
+            max_payload: 1_000_000,
+            workers: 2,
+            script: Script::Suite,
+        }
+    }
+
+    /// One worker: rooms do not reach beyond it.
+    fn probe() -> Self {
+        Self { ping_interval: 1000, ping_timeout: 2000, connect_timeout: 45_000, workers: 1, script: Script::Probe, ..Self::suite() }
+    }
+
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
-        let mut options =
-            Self { port: 3000, ping_interval: 300, ping_timeout: 200, connect_timeout: 1000, max_payload: 1_000_000, workers: 2 };
+        let mut options = Self::suite();
         while let Some(name) = args.next() {
+            if name == "--probe" {
+                options = Self { port: options.port, ..Self::probe() };
+                continue;
+            }
             let value = args.next().ok_or(format!("{name} needs a value"))?;
             match name.as_str() {
                 "--port" => options.port = value.parse()?,
@@ -69,14 +93,15 @@ fn open(options: &Options) -> Result<Gateway<fixture::Session>, Box<dyn Error>> 
         bind: vec![SocketAddr::from(([127, 0, 0, 1], options.port)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], options.port))],
         paths: PATHS.map(str::to_owned).to_vec(),
         max_http_buffer: options.max_payload,
-        cors: Cors::Star,
+        // The vectors want `*`; a browser's page sends credentials with its requests and wants its origin back.
+        cors: if options.script == Script::Suite { Cors::Star } else { Cors::Any },
         patience: settings.ping_interval + settings.ping_timeout,
         ..Config::default()
     };
     let mut houses = Vec::new();
     for worker in 0..options.workers {
         let connect_timeout = Duration::from_millis(options.connect_timeout);
-        houses.push((Fixture::new(worker, settings.clone(), connect_timeout), inbox()?.1));
+        houses.push((Fixture::new(worker, options.script, settings.clone(), connect_timeout), inbox()?.1));
     }
     Ok(Gateway::start(&config, houses)?)
 }
