@@ -46,9 +46,14 @@ impl fmt::Display for BackupError {
         match self {
             Self::NotEmpty(dir) => write!(f, "{} is not empty; name a folder that is empty or not there yet", dir.display()),
             Self::NoData(dir) => write!(f, "{} is no data folder of a server", dir.display()),
-            Self::NoBackup(dir) => write!(f, "{} is no backup: it has no {MANIFEST} that can be read, which is written last", dir.display()),
+            Self::NoBackup(dir) => {
+                write!(f, "{} is no backup: it has no {MANIFEST} that can be read, which is written last", dir.display())
+            }
             Self::Newer { format } => {
-                write!(f, "the backup has format {format}, and this build knows formats up to {FORMAT}; use the version that made it, or a later one")
+                write!(
+                    f,
+                    "the backup has format {format}, and this build knows formats up to {FORMAT}; use the version that made it, or a later one"
+                )
             }
             Self::Open(error) => error.fmt(f),
             Self::Copy { doing, what } => write!(f, "{doing} failed: {what}"),
@@ -185,7 +190,9 @@ fn copy_log(data: &Path, to: &Path) -> Result<(), BackupError> {
 fn copy_segment(file: &Path, to: &Path) -> Result<bool, BackupError> {
     let target = to.join("log").join(file.file_name().unwrap_or_default());
     let copied = match fs::metadata(file) {
-        Ok(meta) if meta.permissions().readonly() => fs::copy(file, &target).and_then(|_| File::open(&target)?.sync_all()).map_err(CopyError::Io),
+        Ok(meta) if meta.permissions().readonly() => {
+            fs::copy(file, &target).and_then(|_| File::open(&target)?.sync_all()).map_err(CopyError::Io)
+        }
         Ok(_) => copy_database(file, &target),
         Err(error) => Err(CopyError::Io(error)),
     };
@@ -202,7 +209,8 @@ fn copy_segment(file: &Path, to: &Path) -> Result<bool, BackupError> {
 /// In order.
 fn segment_files(data: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let found = fs::read_dir(data.join("log")).map_err(copying("listing the log"))?;
-    let mut files: Vec<_> = found.flatten().map(|found| found.path()).filter(|path| path.extension().is_some_and(|kind| kind == "db")).collect();
+    let mut files: Vec<_> =
+        found.flatten().map(|found| found.path()).filter(|path| path.extension().is_some_and(|kind| kind == "db")).collect();
     files.sort();
     Ok(files)
 }

@@ -17,6 +17,7 @@ mod writer;
 
 pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
 pub use backup::{Backup, BackupError, backup, newest_time, restore};
+pub use log::folder::holder;
 pub use memory::{Appended, Fault, MemStore, Told};
 pub use open::{CloseError, Config, FatalWatch, OpenError, Owner};
 pub use store::{Counters, Health, Store};

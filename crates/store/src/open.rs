@@ -11,11 +11,11 @@ use tidings_model::{Limits, Millis, Position};
 use crate::log::folder::Folder;
 use crate::log::segments::{Segments, Sizes};
 use crate::log::{AppendError, Bounds, Log};
+use crate::shell::archivist::{self, Archivist};
 use crate::shell::writing::{Channels, Writing};
 use crate::shell::{Asker, Disk, LANE, Shared, Source, Time, applier, committer, keeper, notifier, readers, spawn};
 use crate::snapshot::Snapshots;
 use crate::store::Inner;
-use crate::shell::archivist::{self, Archivist};
 use crate::views::state::{Ground, MergeError, State, StateReader};
 use crate::writer::{Dice, Feed, Setup, Writer};
 use crate::{ReadError, Reply, Store};
@@ -119,7 +119,9 @@ impl From<ReadError> for OpenError {
         match error {
             ReadError::Corrupt { at, what } => Self::Corrupt { at, what: what.to_owned() },
             ReadError::Newer { at, tag, version } => Self::Newer { at, tag, version },
-            ReadError::Trimmed { .. } | ReadError::Stopped | ReadError::Io(_) => Self::Io { doing: "reading the log", what: error.to_string() },
+            ReadError::Trimmed { .. } | ReadError::Stopped | ReadError::Io(_) => {
+                Self::Io { doing: "reading the log", what: error.to_string() }
+            }
         }
     }
 }

@@ -118,7 +118,8 @@ impl Snapshots {
 
     /// The manifest goes first: without it a copy does not count.
     fn prune(&self) {
-        let kept: Vec<_> = self.list().into_iter().take(KEPT).flat_map(|kept| ["json", "db"].map(|kind| self.path(kept.mark, kind))).collect();
+        let kept: Vec<_> =
+            self.list().into_iter().take(KEPT).flat_map(|kept| ["json", "db"].map(|kind| self.path(kept.mark, kind))).collect();
         let Ok(found) = fs::read_dir(&self.dir) else { return };
         let mut old: Vec<_> = found.flatten().map(|found| found.path()).filter(|path| !kept.contains(path)).collect();
         old.sort_by_key(|path| path.extension().is_none_or(|kind| kind != "json"));

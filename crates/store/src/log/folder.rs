@@ -56,9 +56,7 @@ fn take_lock(dir: &Path) -> Result<File, OpenError> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join("lock"));
     let mut file = open.map_err(doing("opening the folder's lock"))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut pid = String::new();
-        let _ = file.read_to_string(&mut pid);
-        return Err(OpenError::Locked { pid: pid.trim().parse().unwrap_or(0) });
+        return Err(OpenError::Locked { pid: read_pid(&file) });
     }
     let write = |file: &mut File| {
         file.set_len(0)?;
@@ -80,6 +78,21 @@ pub(crate) fn check_format(dir: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => mark_format(dir),
         Err(error) => Err(doing("reading the format mark")(error)),
     }
+}
+
+/// The process that holds a data folder (0: it did not leave its number); None: nobody does.
+pub fn holder(data: &Path) -> Option<u32> {
+    let file = File::open(data.join("lock")).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => None,
+        Err(_) => Some(read_pid(&file)),
+    }
+}
+
+fn read_pid(mut lock: &File) -> u32 {
+    let mut pid = String::new();
+    let _ = lock.read_to_string(&mut pid);
+    pid.trim().parse().unwrap_or(0)
 }
 
 fn number(mark: &str) -> Option<u64> {

@@ -14,6 +14,7 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         device_bind(config, auth_is_written).map(|text| (origin("devices.bind"), text)),
         backend_bind(config).map(|text| (origin("backend.bind"), text)),
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
+        retention(config).map(|text| (first_set(["retention.events_s", "retention.bodies_s"]), text)),
     ];
     found.into_iter().flatten().map(|(origin, text)| Problem { origin, text }).collect()
 }
@@ -39,6 +40,14 @@ fn device_bind(config: &Config, auth_is_written: bool) -> Option<String> {
 
 fn backend_bind(config: &Config) -> Option<String> {
     config.backend_door().check().err().map(|why| format!("backend.bind {why}"))
+}
+
+/// Events are read from the log, which goes with the bodies.
+fn retention(config: &Config) -> Option<String> {
+    let retention = &config.limits.retention;
+    (retention.events_s > retention.bodies_s).then(|| {
+        format!("retention.events_s is {}; it must be at most retention.bodies_s, which is {}", retention.events_s, retention.bodies_s)
+    })
 }
 
 fn same_port(config: &Config) -> Option<String> {

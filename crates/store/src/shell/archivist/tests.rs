@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Attached, BroadcastQuery, Draft, EventId, MailboxQuery, Page, Position, Print, Register, Request, SocketId, Strictness, Target,
-    Uid,
+    Answer, AppNo, Attached, BroadcastQuery, Draft, EventId, MailboxQuery, Page, Position, Print, Register, Request, SocketId, Strictness,
+    Target, Uid,
 };
 
 use super::*;
@@ -118,6 +118,8 @@ impl Archive {
     /// Two snapshots a day apart, and all that is due `days` later.
     fn age(&mut self, days: u64) {
         for _ in 0..2 {
+            self.publish(Target::Uids(vec![Uid::trusted("nobody")]), 60);
+            self.wide(Position::ZERO);
             self.now = Millis(self.now.0 + DAY_MS);
             self.archivist.look(self.now);
         }
