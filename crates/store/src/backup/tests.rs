@@ -61,11 +61,12 @@ fn a_backup_of_a_busy_store_has_everything_that_was_answered_before_it() {
     let (stop, stopped) = sync_channel::<()>(0);
     let busy = {
         let (store, text) = (store.clone(), text.clone());
-        thread::spawn(move || {
+        let body = move || {
             while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
                 publish(&store, &text);
             }
-        })
+        };
+        thread::Builder::new().name("busy".to_owned()).spawn(body).expect("a thread")
     };
     // The lock is this very process's, which holds it no less.
     let made = backup(&data, &to).expect("it is made");
