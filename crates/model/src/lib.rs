@@ -23,7 +23,7 @@ pub use event::{Event, EventId, EventType, What, Who};
 pub use fact::{DirectProof, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Reported, Started, Unregistered, Why};
 pub use feed::{Batch, Entry, FeedItem};
 pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
-pub use limits::Limits;
+pub use limits::{Limits, Retention};
 pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
 pub use message::{Draft, Idempotency, MessageId, Strictness, Target, Targets};
 pub use names::{AppName, DeviceId, EventName, NameError, Token, Uid};

@@ -22,6 +22,25 @@ pub struct Limits {
     pub queue_bytes_total: usize,
     /// Below this much free space the store is read-only.
     pub disk_reserve_bytes: u64,
+    pub retention: Retention,
+}
+
+/// How long things are kept at the least, in seconds of log time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Segments of the log; a message that may still be asked for keeps its own for longer.
+    pub bodies_s: u64,
+    /// What `GET /v1/events` goes back to; at most `bodies_s`.
+    pub events_s: u64,
+    /// What is known of one message on one device.
+    pub receipts_s: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const DAY_S: u64 = 24 * 3600;
+        Self { bodies_s: 7 * DAY_S, events_s: 7 * DAY_S, receipts_s: 28 * DAY_S }
+    }
 }
 
 impl Limits {
@@ -52,6 +71,7 @@ impl Default for Limits {
             socket_queue_bytes: 1 << 20,
             queue_bytes_total: 256 << 20,
             disk_reserve_bytes: 64 << 20,
+            retention: Retention::default(),
         }
     }
 }

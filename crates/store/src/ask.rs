@@ -31,6 +31,10 @@ pub enum ReadError {
         tag: u8,
         version: u8,
     },
+    /// Older than the log, which begins at record `first`.
+    Trimmed {
+        first: u64,
+    },
     /// The store is closing or has stopped itself.
     Stopped,
     Io(String),
@@ -44,6 +48,7 @@ impl fmt::Display for ReadError {
                 f,
                 "fact {tag} (version {version}) at {at:?} is newer than this build; start the version that wrote it, or a later one"
             ),
+            Self::Trimmed { first } => write!(f, "the log no longer goes back so far; it begins with record {first}"),
             Self::Stopped => f.write_str("the store has stopped"),
             Self::Io(what) => write!(f, "reading failed: {what}"),
         }

@@ -5,15 +5,19 @@
 //! `Store` is the handle, `Owner` has the threads. `MemStore` is the same deciding over memory, one step at a time.
 
 mod ask;
+mod backup;
 mod log;
 mod memory;
 mod open;
 mod shell;
+mod snapshot;
 mod store;
 mod views;
 mod writer;
 
 pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
+pub use backup::{Backup, BackupError, backup, newest_time, restore};
+pub use log::folder::holder;
 pub use memory::{Appended, Fault, MemStore, Told};
 pub use open::{CloseError, Config, FatalWatch, OpenError, Owner};
 pub use store::{Counters, Health, Store};

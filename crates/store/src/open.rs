@@ -10,11 +10,13 @@ use tidings_model::{Limits, Millis, Position};
 
 use crate::log::folder::Folder;
 use crate::log::segments::{Segments, Sizes};
-use crate::log::{AppendError, Log};
+use crate::log::{AppendError, Bounds, Log};
+use crate::shell::archivist::{self, Archivist};
 use crate::shell::writing::{Channels, Writing};
 use crate::shell::{Asker, Disk, LANE, Shared, Source, Time, applier, committer, keeper, notifier, readers, spawn};
+use crate::snapshot::Snapshots;
 use crate::store::Inner;
-use crate::views::state::{MergeError, State, StateReader};
+use crate::views::state::{Ground, MergeError, State, StateReader};
 use crate::writer::{Dice, Feed, Setup, Writer};
 use crate::{ReadError, Reply, Store};
 
@@ -61,6 +63,10 @@ pub enum OpenError {
         mark: Position,
         last: Position,
     },
+    /// The views are lost, and neither a snapshot nor the log, which begins with record `first`, can make them again.
+    NoGround {
+        first: u64,
+    },
     /// Bytes that are missing on the disk, about.
     NoRoom {
         missing: u64,
@@ -76,6 +82,9 @@ impl fmt::Display for OpenError {
         match self {
             Self::Locked { pid: 0 } => f.write_str("the data folder is in use by another process; stop it first"),
             Self::Locked { pid } => write!(f, "the data folder is in use by process {pid}; stop it first"),
+            Self::Format { found, dir } if crate::log::folder::is_newer(found) => {
+                write!(f, "{} was written by a later version ({found}); use that version, or a later one", dir.display())
+            }
             Self::Format { found, dir } => {
                 write!(f, "{} has another format ({found}); use the version that made it, or another --data folder", dir.display())
             }
@@ -93,6 +102,10 @@ impl fmt::Display for OpenError {
                     "state.db has seen the log up to {mark:?}, but the log ends at {last:?}: acknowledged facts are missing; restore the log folder from a backup"
                 )
             }
+            Self::NoGround { first } => write!(
+                f,
+                "state.db cannot be used, the log begins with record {first}, and no snapshot reaches it; restore a backup, or start the version that wrote it"
+            ),
             Self::NoRoom { missing } => write!(f, "the disk is full: {missing} more bytes are needed to start; make room first"),
             Self::Io { doing, what } => write!(f, "{doing} failed: {what}"),
         }
@@ -106,7 +119,9 @@ impl From<ReadError> for OpenError {
         match error {
             ReadError::Corrupt { at, what } => Self::Corrupt { at, what: what.to_owned() },
             ReadError::Newer { at, tag, version } => Self::Newer { at, tag, version },
-            ReadError::Stopped | ReadError::Io(_) => Self::Io { doing: "reading the log", what: error.to_string() },
+            ReadError::Trimmed { .. } | ReadError::Stopped | ReadError::Io(_) => {
+                Self::Io { doing: "reading the log", what: error.to_string() }
+            }
         }
     }
 }
@@ -185,6 +200,13 @@ impl Owner {
         FatalWatch { inner: self.inner.clone() }
     }
 
+    /// For tests of what the threads do.
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> (Arc<Shared>, Arc<Segments>) {
+        let running = self.running.as_ref().expect("it runs");
+        (self.inner.shared.clone(), running.segments.clone().expect("a log of segments"))
+    }
+
     fn finish(&mut self) -> Result<(), CloseError> {
         let Some(running) = self.running.take() else { return Ok(()) };
         let Running { folder, segments, until, writing, applier, keeping, reading } = running;
@@ -205,7 +227,7 @@ impl Owner {
         let result = match shared.stopped() {
             Some(why) => Err(CloseError(why)),
             None if panicked => Err(CloseError("a thread panicked".to_owned())),
-            None => flush(segments, state),
+            None => flush(shared, segments, state),
         };
         shared.closed();
         folder.release();
@@ -240,9 +262,15 @@ fn join_all(threads: Vec<JoinHandle<()>>) -> bool {
     ends.iter().any(Result::is_err)
 }
 
-fn flush(segments: Option<Arc<Segments>>, state: Option<State>) -> Result<(), CloseError> {
+fn flush(shared: &Arc<Shared>, segments: Option<Arc<Segments>>, state: Option<State>) -> Result<(), CloseError> {
     if let Some(segments) = segments {
+        let archivist = Archivist::new(shared.clone(), segments.clone());
         segments.close().map_err(|error| CloseError(error.to_string()))?;
+        // The log comes first: if time runs out here, the views follow at the next start.
+        match archivist {
+            Ok(mut archivist) if state.is_some() => archivist.stop(shared.time.now()),
+            _ => {}
+        }
     }
     match state.map(State::close) {
         // Views that could not be flushed are behind, and follow at the next start.
@@ -262,10 +290,14 @@ impl Store {
         let folder = Folder::take(&config.dir)?;
         let segments = Arc::new(Segments::open(&folder.log(), draw(), sizes)?);
         let newest = segments.newest()?;
-        let disk =
-            OnDisk { epoch: newest.map_or(0, |header| header.epoch), last: newest.map(|header| header.at), log_id: segments.log_id() };
+        let disk = OnDisk {
+            epoch: newest.map_or(0, |header| header.epoch),
+            last: newest.map(|header| header.at),
+            jumped: segments.jumped()?,
+            log_id: segments.log_id(),
+        };
         let log = Logs { log: segments.clone(), segments: Some(segments), disk };
-        start(config, folder, log, Outside { time: Source::system(), dice: Dice::new(fill) })
+        start(config, folder, log, Outside { time: Source::system(), dice: Dice::buffered(fill) })
     }
 }
 
@@ -287,6 +319,8 @@ pub(crate) struct OnDisk {
     pub epoch: u32,
     /// Log time of its last record.
     pub last: Option<Millis>,
+    /// See [`Segments::jumped`].
+    pub jumped: u64,
     pub log_id: u64,
 }
 
@@ -295,7 +329,7 @@ pub(crate) fn start(config: Config, folder: Folder, logs: Logs, outside: Outside
     let Outside { time, mut dice } = outside;
     let last = log.bounds()?.last;
     let end = Position::end_of(last);
-    let state = follow_log(&folder, &*log, disk.log_id, last)?;
+    let state = follow_log(&folder, &*log, disk.log_id)?;
     let time = Time::start(time, disk.last, config.accept_clock)?;
     let now = time.now();
     let setup = Setup {
@@ -305,6 +339,7 @@ pub(crate) fn start(config: Config, folder: Folder, logs: Logs, outside: Outside
         dice,
         epoch: disk.epoch + 1,
         last,
+        jumped: disk.jumped,
         seen: disk.last.unwrap_or(now),
         numbers: state.numbers().clone(),
         online: state.online()?,
@@ -317,8 +352,10 @@ pub(crate) fn start(config: Config, folder: Folder, logs: Logs, outside: Outside
 }
 
 /// Opens the views and lets them follow the log to its end.
-fn follow_log(folder: &Folder, log: &dyn Log, log_id: u64, last: u64) -> Result<State, OpenError> {
-    let mut state = State::open(&folder.state(), log_id)?;
+fn follow_log(folder: &Folder, log: &dyn Log, log_id: u64) -> Result<State, OpenError> {
+    let Bounds { first, last } = log.bounds()?;
+    let ground = Ground { log_id, first, last, snapshots: Snapshots::of(&folder.dir) };
+    let mut state = State::open(&folder.state(), &ground)?.ok_or(OpenError::NoGround { first })?;
     let end = Position::end_of(last);
     if state.mark() > end {
         return Err(OpenError::Behind { mark: state.mark(), last: end });
@@ -371,7 +408,10 @@ impl Threads {
         let (keeping, keeper_until) = bounded(0);
         if let Some(log) = segments.clone() {
             let shared_too = shared.clone();
+            let archivist = Archivist::new(shared.clone(), log.clone())?;
+            let archivist_until = keeper_until.clone();
             reading.push(spawn("keeper", &shared, move || keeper::run(&shared_too, &log, &keeper_until))?);
+            reading.push(spawn("archivist", &shared, move || archivist::run(archivist, &archivist_until))?);
         }
         let applier_shared = shared.clone();
         let applier = spawn("applier", &shared, move || applier::run(&applier_shared, state))?;

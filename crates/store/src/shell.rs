@@ -1,7 +1,7 @@
 //! The threads around the pure writer, and what they share.
 //!
 //! writer: decides. committer: appends. notifier: feed, then answers, in the order of the log. applier: merges the views.
-//! readers: pages. keeper: checkpoints and sealed segments. Every queue between them is bounded; every thread has an owner.
+//! readers: pages. keeper: checkpoints and sealed segments. archivist: snapshots, and trimming. Every queue between them is bounded; every thread has an owner.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{Answer, Batch, FeedItem, Limits, MessageId, Position, Published, Request};
+use tidings_model::{Answer, Batch, FeedItem, Limits, MessageId, Millis, Position, Published, Request};
 
 use crate::log::Log;
 use crate::log::recent::Recent;
@@ -19,6 +19,7 @@ use crate::writer::{Beneath, Landed};
 use crate::{Health, Lane, OpenError, ReadError, Reply};
 
 pub(crate) mod applier;
+pub(crate) mod archivist;
 pub(crate) mod committer;
 pub(crate) mod keeper;
 pub(crate) mod notifier;
@@ -53,6 +54,10 @@ pub(crate) struct Shared {
     pub hooks: RwLock<Vec<Hook>>,
     /// By worker: the highest `upto` that concerned it.
     pub upto: Vec<AtomicU64>,
+    /// Log time of the start.
+    pub started: Millis,
+    /// The record that events begin with, if the log goes back so far.
+    pub events_from: AtomicU64,
     health: Mutex<Health>,
     ended: Mutex<Ended>,
     ending: Condvar,
@@ -94,6 +99,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(crate) fn new(limits: Limits, dir: PathBuf, state: PathBuf, log: Arc<dyn Log>, time: Time, end: Position, workers: usize) -> Self {
         Self {
+            started: time.now(),
+            events_from: AtomicU64::new(0),
             limits,
             dir,
             state,
@@ -109,6 +116,11 @@ impl Shared {
             ended: Mutex::default(),
             ending: Condvar::new(),
         }
+    }
+
+    /// A clock that is wrong at a start shall have destroyed nothing before somebody sees it.
+    pub(crate) fn destroys_from(&self) -> Millis {
+        self.started.after_s(600)
     }
 
     pub(crate) fn health(&self) -> Health {

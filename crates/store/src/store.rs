@@ -65,6 +65,17 @@ const EVENTS_BYTES: usize = 256 << 10;
 /// Idle connections that are kept.
 const READERS_KEPT: usize = 4;
 
+/// The last position before record `first`.
+fn before(first: u64) -> Position {
+    Position::end_of(first.saturating_sub(1))
+}
+
+/// Whether something behind the cursor is no longer told. Where the cursor's own record has left the log, some of its items may be.
+fn is_older(cursor: Position, log_begins: u64, events_begin: u64) -> bool {
+    let is_whole = log_begins <= 1;
+    cursor.record() + 1 < events_begin || !is_whole && cursor < before(log_begins)
+}
+
 impl Store {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         Self { inner }
@@ -119,8 +130,10 @@ impl Store {
     pub fn events(&self, query: &EventQuery) -> Result<EventPage, EventsError> {
         let shared = &self.inner.shared;
         let first = shared.log.bounds()?.first;
-        if query.after.is_some_and(|after| after.at.record() + 1 < first) {
-            return Err(EventsError::Expired { oldest: EventId { at: Position::new(first, 0), n: 0 } });
+        let begin = first.max(shared.events_from.load(Ordering::Acquire));
+        let expired = |first| EventsError::Expired { oldest: EventId { at: Position::new(first, 0), n: 0 } };
+        if query.after.is_some_and(|after| is_older(after.at, first, begin)) {
+            return Err(expired(begin));
         }
         let upto = shared.progress.durable();
         shared.progress.wait_for(upto)?;
@@ -133,9 +146,15 @@ impl Store {
             base: &state,
             read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
             published: &|at| shared.published(at),
+            oldest: before(first),
+            begin: before(begin),
             upto,
         };
-        let page = events::page(&source, query)?;
+        let page = match events::page(&source, query) {
+            // Trimmed while it was read.
+            Err(ReadError::Trimmed { first }) => return Err(expired(first)),
+            page => page?,
+        };
         let mut readers = lock(&self.inner.readers);
         if readers.len() < READERS_KEPT {
             readers.push(state);

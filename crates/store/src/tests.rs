@@ -1,6 +1,7 @@
 //! Random histories: the real store, the store in memory and a small reference must agree, answer by answer.
 
 mod dump;
+mod fixture;
 mod history;
 mod pipeline;
 mod reference;

@@ -56,6 +56,8 @@ pub(crate) struct Setup {
     pub writer: u64,
     /// The last durable record.
     pub last: u64,
+    /// What a restore jumped over to it; 0: nothing.
+    pub jumped: u64,
     /// Log time of that record.
     pub seen: Millis,
     pub numbers: crate::views::Numbers,
@@ -89,7 +91,7 @@ const RETRY_MS: u64 = 1000;
 impl<B: Beneath, T> Writer<B, T> {
     /// The first thing it decides is `Started`.
     pub(crate) fn start(beneath: B, setup: Setup, build: &str, now: Millis) -> Result<Self, ReadError> {
-        let Setup { limits, workers, dice, epoch, writer, last, seen, numbers, online } = setup;
+        let Setup { limits, workers, dice, epoch, writer, last, jumped, seen, numbers, online } = setup;
         let mut new = Self {
             limits,
             workers,
@@ -103,7 +105,7 @@ impl<B: Beneath, T> Writer<B, T> {
             refused: 0,
             newcomers: register::Newcomers::default(),
         };
-        new.put(Fact::Started(Started { epoch, writer, build: build.to_owned(), after: 0 }), 0)?;
+        new.put(Fact::Started(Started { epoch, writer, build: build.to_owned(), after: jumped }), 0)?;
         Ok(new)
     }
 

@@ -6,9 +6,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::Problem;
+use crate::telemetry::complain;
+
+mod backup;
 mod check_config;
+mod doctor;
+mod folder;
 mod http;
 mod listen;
+mod restore;
 mod send;
 mod serve;
 mod url;
@@ -45,6 +52,12 @@ enum Verb {
     Send(send::Flags),
     /// Be a device in this terminal: print what arrives
     Listen(listen::Flags),
+    /// Copy everything durable into a folder, also beside a running server
+    Backup(backup::Flags),
+    /// Make a data folder from a backup
+    Restore(restore::Flags),
+    /// Look at this machine: ports, limits, disk, clock; exit 1 if a server would not run well
+    Doctor(doctor::Flags),
 }
 
 /// Runs one command line to its end.
@@ -58,7 +71,23 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
         Verb::CheckConfig(flags) => check_config::run(&flags),
         Verb::Send(flags) => send::run(&flags),
         Verb::Listen(flags) => listen::run(&flags),
+        Verb::Backup(flags) => backup::run(&flags),
+        Verb::Restore(flags) => restore::run(&flags),
+        Verb::Doctor(flags) => doctor::run(&flags),
     }
+}
+
+/// A configuration that is refused: every problem of it.
+fn refused(problems: &[Problem]) -> Exit {
+    for problem in problems {
+        complain(&problem.to_string());
+    }
+    Exit::Usage
+}
+
+fn failed(why: &str) -> Exit {
+    complain(&format!("tidings: {why}"));
+    Exit::Failed
 }
 
 fn usage(error: &clap::Error) -> Exit {

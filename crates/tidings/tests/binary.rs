@@ -34,6 +34,7 @@ fn said(output: &Output) -> String {
 struct Server {
     process: Child,
     folder: TempDir,
+    data: PathBuf,
     /// Its first lines.
     printed: Vec<String>,
 }
@@ -42,6 +43,15 @@ impl Server {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
+        Self::start_in(folder, data)
+    }
+
+    /// On a folder that is there and is somebody else's.
+    fn start_on(data: &Path) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), data.to_owned())
+    }
+
+    fn start_in(folder: TempDir, data: PathBuf) -> Self {
         let mut process = serve(&data, "127.0.0.1:0", "127.0.0.1:0").stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut printed = Vec::new();
@@ -49,11 +59,11 @@ impl Server {
         while !printed.last().is_some_and(|line: &String| line.contains("no keys")) {
             printed.push(lines.next().unwrap_or_else(|| panic!("it ended: {printed:?}")).unwrap());
         }
-        Self { process, folder, printed }
+        Self { process, folder, data, printed }
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     fn address(&self, door: &str) -> String {
@@ -231,4 +241,63 @@ fn listen_registers_and_prints_what_arrives() {
     assert_eq!(lines.next().unwrap(), r#"app broadcast {"data":null}"#);
     listening.kill().unwrap();
     listening.wait().unwrap();
+}
+
+/// What a phone in the terminal is told as it registers and is given, until it has had `messages` of them.
+fn listened(server: &Server, uid: &str, messages: usize) -> Vec<String> {
+    let devices = format!("http://{}", server.address("devices"));
+    let mut listening = tidings(&["listen", "--url", &devices, "--uid", uid, "--legacy"]).spawn().unwrap();
+    let lines: Vec<String> = BufReader::new(listening.stdout.take().unwrap()).lines().map(Result::unwrap).take(1 + messages).collect();
+    listening.kill().unwrap();
+    listening.wait().unwrap();
+    lines
+}
+
+#[test]
+fn what_a_backup_of_a_running_server_holds_is_there_after_a_restore() {
+    let server = Server::start();
+    let token = listened(&server, "42", 0).remove(0);
+    let backend = format!("http://{}", server.address("backend"));
+    assert!(ended(&["send", "--url", &backend, "--uid", "42", "\"waits\""]).status.success());
+    let place = server.folder.path();
+    let (to, back) = (place.join("backup"), place.join("back"));
+    let (data, to, back) = (server.data(), to.to_str().unwrap(), back.to_str().unwrap());
+
+    let made = ended(&["backup", to, "--data", data.to_str().unwrap()]);
+    assert!(made.status.success() && String::from_utf8_lossy(&made.stdout).contains("running server"), "{}", said(&made));
+    let again = ended(&["backup", to, "--data", data.to_str().unwrap()]);
+    assert!(again.status.code() == Some(1) && said(&again).contains("not empty"), "{}", said(&again));
+    let no_place = ended(&["restore", to, "--data", data.to_str().unwrap()]);
+    assert!(no_place.status.code() == Some(1) && said(&no_place).contains("not empty"), "{}", said(&no_place));
+    let restored = ended(&["restore", to, "--data", back]);
+    assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
+
+    let server = Server::start_on(Path::new(back));
+    let lines = listened(&server, "42", 1);
+    assert_eq!(lines, [token, r#"message {"data":"waits"}"#.to_owned()], "the registration, and the mail that waited");
+}
+
+#[test]
+fn a_doctor_names_what_is_wrong_and_fails_by_it() {
+    let server = Server::start();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (file, data) = (server.folder.path().join("tidings.toml"), server.folder.path().join("elsewhere"));
+    let doctor = |bind: &str, data: &Path| {
+        std::fs::write(&file, format!("devices.bind = '{bind}'\nbackend.bind = '127.0.0.1:0'\n")).unwrap();
+        let ended = ended(&["doctor", "--config", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
+        (ended.status.code(), String::from_utf8(ended.stdout).unwrap())
+    };
+    let taken = holder.local_addr().unwrap().to_string();
+    let (code, lines) = doctor(&taken, &data);
+    assert!(code == Some(1) && lines.contains(&format!("fail  ports    devices: {taken} is in use by another program")), "{lines}");
+    assert!(!data.exists(), "it makes nothing");
+    // The rest depends on the machine; where nothing fails it says so by its code.
+    let (code, lines) = doctor(&server.address("devices"), &server.data());
+    assert!(lines.contains(&server.process.id().to_string()) && lines.contains("by the running server"), "{lines}");
+    for topic in ["data", "ports", "files", "backlog", "space", "disk", "clock", "proxy"] {
+        assert!(lines.lines().any(|line| line.split_whitespace().nth(1) == Some(topic)), "{topic}: {lines}");
+    }
+    assert_eq!(code, Some(i32::from(lines.lines().any(|line| line.starts_with("fail")))), "{lines}");
+    std::fs::write(&file, "[devices]\npth = '/'\n").unwrap();
+    assert_eq!(ended(&["doctor", "--config", file.to_str().unwrap()]).status.code(), Some(1));
 }

@@ -8,8 +8,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::OpenError;
 
-/// The one format there is.
-const FORMAT: &str = "tidings-data 1\n";
+/// The newest format there is, and the only one.
+const FORMAT: u64 = 1;
+const KIND: &str = "tidings-data ";
 
 /// The folder, held by an flock on `DIR/lock` until it is dropped.
 pub(crate) struct Folder {
@@ -55,9 +56,7 @@ fn take_lock(dir: &Path) -> Result<File, OpenError> {
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join("lock"));
     let mut file = open.map_err(doing("opening the folder's lock"))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut pid = String::new();
-        let _ = file.read_to_string(&mut pid);
-        return Err(OpenError::Locked { pid: pid.trim().parse().unwrap_or(0) });
+        return Err(OpenError::Locked { pid: read_pid(&file) });
     }
     let write = |file: &mut File| {
         file.set_len(0)?;
@@ -71,30 +70,55 @@ fn take_lock(dir: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-fn check_format(dir: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_format(dir: &Path) -> Result<(), OpenError> {
     let path = dir.join("format");
     match fs::read_to_string(&path) {
-        Ok(found) if found == FORMAT => Ok(()),
+        Ok(found) if number(&found) == Some(FORMAT) => Ok(()),
         Ok(found) => Err(OpenError::Format { found: found.trim().to_owned(), dir: dir.to_owned() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => mark_format(dir, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => mark_format(dir),
         Err(error) => Err(doing("reading the format mark")(error)),
     }
 }
 
-fn mark_format(dir: &Path, path: &Path) -> Result<(), OpenError> {
+/// The process that holds a data folder (0: it did not leave its number); None: nobody does.
+pub fn holder(data: &Path) -> Option<u32> {
+    let file = File::open(data.join("lock")).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => None,
+        Err(_) => Some(read_pid(&file)),
+    }
+}
+
+fn read_pid(mut lock: &File) -> u32 {
+    let mut pid = String::new();
+    let _ = lock.read_to_string(&mut pid);
+    pid.trim().parse().unwrap_or(0)
+}
+
+fn number(mark: &str) -> Option<u64> {
+    mark.strip_prefix(KIND)?.trim_end().parse().ok()
+}
+
+/// Whether a format mark is a later build's.
+pub(crate) fn is_newer(mark: &str) -> bool {
+    number(mark).is_some_and(|number| number > FORMAT)
+}
+
+fn mark_format(dir: &Path) -> Result<(), OpenError> {
     let used = fs::read_dir(dir.join("log")).map_err(doing("listing the log"))?.next().is_some() || dir.join("state.db").exists();
     if used {
         return Err(OpenError::Format { found: "no format mark".to_owned(), dir: dir.to_owned() });
     }
-    let write = || {
-        let new = path.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(FORMAT.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_dir(dir)
-    };
-    write().map_err(doing("writing the format mark"))
+    write_format(dir).map_err(doing("writing the format mark"))
+}
+
+pub(crate) fn write_format(dir: &Path) -> io::Result<()> {
+    let (path, new) = (dir.join("format"), dir.join("format.new"));
+    let mut file = File::create(&new)?;
+    writeln!(file, "{KIND}{FORMAT}")?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_dir(dir)
 }
 
 /// Makes names in a folder durable.

@@ -1,6 +1,7 @@
 //! One segment: an SQLite file of records and facts, and reading it with every check.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -31,6 +32,10 @@ pub(crate) struct Mark {
 pub(crate) struct Segment {
     pub mark: Mark,
     pub path: PathBuf,
+    /// The last record that stands before it: `mark.after`, but where a restore jumped ahead.
+    pub follows: u64,
+    /// Its file is about to be removed, or is: the log begins behind it.
+    gone: AtomicBool,
     pool: Mutex<Vec<Connection>>,
 }
 
@@ -103,7 +108,18 @@ pub(crate) fn last(conn: &Connection) -> rusqlite::Result<Option<u64>> {
 
 impl Segment {
     pub(crate) fn new(path: PathBuf, mark: Mark) -> Self {
-        Self { mark, path, pool: Mutex::new(Vec::new()) }
+        Self { mark, path, follows: mark.after, gone: AtomicBool::new(false), pool: Mutex::new(Vec::new()) }
+    }
+
+    /// Its first record's number.
+    pub(crate) fn first(&self) -> u64 {
+        self.mark.after + 1
+    }
+
+    /// From here on whoever opens it is told that the log was trimmed.
+    pub(crate) fn forsake(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.drain();
     }
 
     /// Reads what a file says of itself. None: it is of another format.
@@ -131,7 +147,7 @@ impl Segment {
         let idle = self.pool().pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => open_to_read(&self.path)?,
+            None => open_to_read(&self.path).map_err(|error| if self.is_gone() { self.trimmed() } else { error })?,
         };
         let result = read(&conn)?;
         let mut pool = self.pool();
@@ -203,6 +219,14 @@ impl Segment {
             }
         }
         Ok(Found::GoOn)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    fn trimmed(&self) -> ReadError {
+        ReadError::Trimmed { first: self.first() }
     }
 
     fn pool(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

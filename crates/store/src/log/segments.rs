@@ -27,6 +27,13 @@ pub(crate) struct Sizes {
     pub wal_frames: u64,
 }
 
+impl Sizes {
+    /// For a log that is only read.
+    pub(crate) fn unbounded() -> Self {
+        Self { segment_bytes: u64::MAX, segment_ms: u64::MAX, wal_frames: u64::MAX }
+    }
+}
+
 impl Default for Sizes {
     fn default() -> Self {
         Self { segment_bytes: 256 << 20, segment_ms: 6 * 3_600_000, wal_frames: 2000 }
@@ -55,6 +62,18 @@ struct Write {
     broken: Option<String>,
 }
 
+/// A segment that nothing is written to any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sealed {
+    pub first: u64,
+    pub last: u64,
+    /// Log time of its last record.
+    pub at: Millis,
+}
+
+/// How many numbers a restore leaves out.
+pub(crate) const JUMP: u64 = 1 << 32;
+
 /// A segment's page: what one frame of the `-wal` holds.
 const PAGE: u64 = 8192;
 
@@ -64,15 +83,14 @@ impl Segments {
         let files = settle_files(dir)?;
         let mut all = Vec::new();
         for file in &files {
-            all.push(Arc::new(open_segment(file)?));
+            all.push(open_segment(file)?);
         }
         if all.is_empty() {
-            all.push(
-                make(dir, Mark { log_id, number: 1, after: 0 })
-                    .map_err(|error| OpenError::Io { doing: "making the first segment", what: error.to_string() })?,
-            );
+            let mark = Mark { log_id, number: 1, after: 0 };
+            all.push(make(dir, mark).map_err(|error| OpenError::Io { doing: "making the first segment", what: error.to_string() })?);
         }
-        let last = check_chain(&all)?;
+        let last = check_chain(&mut all)?;
+        let all: Vec<_> = all.into_iter().map(Arc::new).collect();
         let newest = all.last().expect("there is at least the one just made").clone();
         let write = open_write(&newest)?;
         let log = Self {
@@ -94,11 +112,75 @@ impl Segments {
 
     /// The newest record's header.
     pub(crate) fn newest(&self) -> Result<Option<Header>, ReadError> {
-        let last = self.last.load(Ordering::Acquire);
-        match self.holding(last) {
-            Some(segment) => segment.header(last),
-            None => Ok(None),
+        for segment in self.segments().iter().rev() {
+            if let Some(last) = segment.last()? {
+                return segment.header(last);
+            }
         }
+        Ok(None)
+    }
+
+    /// What a restore jumped over and no record stands behind yet: the last record before it. 0: nothing.
+    pub(crate) fn jumped(&self) -> Result<u64, ReadError> {
+        let newest = self.newest_segment();
+        let is_fresh = newest.follows != newest.mark.after && newest.last()?.is_none();
+        Ok(if is_fresh { newest.follows } else { 0 })
+    }
+
+    /// Begins a segment far ahead, so that no number given since the copy was made is ever given again. The last number now.
+    pub(crate) fn jump(&self) -> Result<u64, OpenError> {
+        let newest = self.newest_segment();
+        let after = self.last.load(Ordering::Acquire) + JUMP;
+        let mark = Mark { log_id: newest.mark.log_id, number: newest.mark.number + 1, after };
+        make(&self.dir, mark).map_err(|error| OpenError::Io { doing: "making a segment", what: error.to_string() })?;
+        Ok(after)
+    }
+
+    /// The number of the oldest record whose log time is not before `time`, or of the next one.
+    pub(crate) fn since(&self, time: Millis) -> Result<u64, ReadError> {
+        self.first_at(time, self.last.load(Ordering::Acquire))
+    }
+
+    /// Log time of the oldest record.
+    pub(crate) fn oldest_time(&self) -> Result<Option<Millis>, ReadError> {
+        let oldest = self.segments().first().expect("a log has a segment").clone();
+        oldest.time(oldest.first())
+    }
+
+    /// Sealed segments, oldest first: each with its last record and that one's log time.
+    pub(crate) fn sealed(&self) -> Result<Vec<Sealed>, ReadError> {
+        let all = self.segments();
+        let mut sealed = Vec::new();
+        for pair in all.windows(2) {
+            let last = pair[1].follows;
+            if let Some(at) = pair[0].time(last)? {
+                sealed.push(Sealed { first: pair[0].first(), last, at });
+            }
+        }
+        Ok(sealed)
+    }
+
+    /// Removes the segments that end at or before record `upto`, oldest first; never the one that is written. How many.
+    pub(crate) fn trim(&self, upto: u64) -> io::Result<usize> {
+        let gone: Vec<_> = {
+            let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+            let goes = |pair: &[Arc<Segment>]| pair[1].follows <= upto;
+            let count = all.windows(2).take_while(|pair| goes(pair)).count();
+            all.drain(..count).collect()
+        };
+        for segment in &gone {
+            segment.forsake();
+            fs::remove_file(&segment.path)?;
+        }
+        if !gone.is_empty() {
+            sync_dir(&self.dir)?;
+        }
+        Ok(gone.len())
+    }
+
+    /// The number that an append must expect.
+    pub(crate) fn last(&self) -> u64 {
+        self.last.load(Ordering::Acquire)
     }
 
     pub(crate) fn wants_checkpoint(&self) -> bool {
@@ -150,14 +232,16 @@ impl Segments {
     }
 
     /// Every check on every record, from the first on: the number of records.
-    #[cfg(test)]
     pub(crate) fn verify(&self) -> Result<u64, ReadError> {
         let bounds = self.bounds()?;
-        let (mut after, upto) = (Position::ZERO, Position::end_of(bounds.last));
+        let (mut after, upto) = (Position::end_of(bounds.first - 1), Position::end_of(bounds.last));
+        let mut records = 0;
         while after < upto {
-            after = self.read(after, upto, 1 << 20)?.upto;
+            let batch = self.read(after, upto, 1 << 20)?;
+            records += batch.entries.iter().filter(|entry| entry.at.index() == 0).count() as u64;
+            after = batch.upto;
         }
-        Ok(bounds.last + 1 - bounds.first)
+        Ok(records)
     }
 
     fn segments(&self) -> Vec<Arc<Segment>> {
@@ -185,7 +269,7 @@ impl Segments {
         let mark = Mark { log_id: newest.mark.log_id, number: newest.mark.number + 1, after: self.last.load(Ordering::Acquire) };
         let made = make(&self.dir, mark).map_err(|error| error.to_string()).and_then(|segment| {
             let next = open_write(&segment).map_err(|error| error.to_string())?;
-            Ok((segment, next))
+            Ok((Arc::new(segment), next))
         });
         match made {
             Ok((segment, next)) => {
@@ -246,10 +330,11 @@ impl Log for Segments {
         let mut from = (if after.index() == u8::MAX { after.record() + 1 } else { after.record() }).max(1);
         let mut chunk = Chunk::default();
         while from <= upto.record() && chunk.bytes < bytes_max {
-            let missing = ReadError::Corrupt { at: Position::new(from, 0), what: "a record is missing" };
-            let segment = self.holding(from).ok_or(missing)?;
-            let end = self.end_of(&segment)?.min(upto.record());
-            segment.read(from, end, bytes_max, &mut chunk)?;
+            let stretch = self.stretch(from)?;
+            if stretch.from > upto.record() {
+                break;
+            }
+            stretch.segment.read(stretch.from, stretch.end.min(upto.record()), bytes_max, &mut chunk)?;
             from = chunk.last.map_or(from, |last| last + 1);
         }
         let reached = chunk.last.map_or(upto.max(after), |last| Position::end_of(last).min(upto));
@@ -262,16 +347,31 @@ impl Log for Segments {
     }
 
     fn published(&self, at: Position) -> Result<Option<Arc<Published>>, ReadError> {
-        self.holding(at.record()).map_or(Ok(None), |segment| segment.published(at))
+        let found = self.holding(at.record()).map_or(Ok(None), |segment| segment.published(at));
+        or_trimmed(found)
     }
 
     fn find(&self, id: MessageId) -> Result<Option<(Position, Arc<Published>)>, ReadError> {
+        or_trimmed(self.search(id))
+    }
+}
+
+/// What has left with its segment meanwhile is not there.
+fn or_trimmed<T>(found: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+    match found {
+        Err(ReadError::Trimmed { .. }) => Ok(None),
+        found => found,
+    }
+}
+
+impl Segments {
+    fn search(&self, id: MessageId) -> Result<Option<(Position, Arc<Published>)>, ReadError> {
         let last = self.last.load(Ordering::Acquire);
         let mut from = self.first_at(Millis(id.time_ms()), last)?;
         while from <= last {
-            let Some(segment) = self.holding(from) else { return Ok(None) };
-            let end = self.end_of(&segment)?.min(last);
-            match segment.find(id, from, end)? {
+            let stretch = self.stretch(from)?;
+            let end = stretch.end.min(last);
+            match stretch.segment.find(id, stretch.from, end)? {
                 Found::Here(at, message) => return Ok(Some((at, message))),
                 Found::Nowhere => return Ok(None),
                 Found::GoOn => from = end + 1,
@@ -279,27 +379,52 @@ impl Log for Segments {
         }
         Ok(None)
     }
-}
 
-impl Segments {
-    /// The last record that `segment` has or will have: the next one's `after`.
-    fn end_of(&self, segment: &Segment) -> Result<u64, ReadError> {
+    /// The segment that has record `from`, or, where a restore jumped over it, the next that exists.
+    fn stretch(&self, from: u64) -> Result<Stretch, ReadError> {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
-        let next = all.partition_point(|other| other.mark.number <= segment.mark.number);
-        Ok(all.get(next).map_or(u64::MAX >> 8, |next| next.mark.after))
+        let first = all.first().map_or(1, |segment| segment.first());
+        let mut index = all.partition_point(|segment| segment.mark.after < from).checked_sub(1).ok_or(ReadError::Trimmed { first })?;
+        let mut from = from;
+        while let Some(next) = all.get(index + 1).filter(|next| from > next.follows) {
+            (index, from) = (index + 1, next.first());
+        }
+        let end = all.get(index + 1).map_or(u64::MAX >> 8, |next| next.follows);
+        Ok(Stretch { segment: all[index].clone(), from, end })
     }
 
     /// The first record at or after this time: log time only rises.
     fn first_at(&self, time: Millis, last: u64) -> Result<u64, ReadError> {
-        let (mut low, mut high) = (self.bounds()?.first, last + 1);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let missing = ReadError::Corrupt { at: Position::new(middle, 0), what: "a record is missing" };
-            let at = self.holding(middle).map_or(Ok(None), |segment| segment.time(middle))?.ok_or(missing)?;
-            if at < time { low = middle + 1 } else { high = middle }
+        let all = self.segments();
+        let mut found = all.first().map_or(1, |segment| segment.first());
+        for (index, segment) in all.iter().enumerate().rev() {
+            let Some(begin) = segment.time(segment.first())? else { continue };
+            if begin < time || index == 0 {
+                let end = all.get(index + 1).map_or(last, |next| next.follows.min(last));
+                found = first_within(segment, time, end)?;
+                break;
+            }
         }
-        Ok(low)
+        Ok(found)
     }
+}
+
+/// Records of one segment: from `from` to the last one that it has or will have.
+struct Stretch {
+    segment: Arc<Segment>,
+    from: u64,
+    end: u64,
+}
+
+/// The first record at or after `time`; `end + 1`: none.
+fn first_within(segment: &Segment, time: Millis, end: u64) -> Result<u64, ReadError> {
+    let (mut low, mut high) = (segment.first(), end + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let missing = ReadError::Corrupt { at: Position::new(middle, 0), what: "a record is missing" };
+        if segment.time(middle)?.ok_or(missing)? < time { low = middle + 1 } else { high = middle }
+    }
+    Ok(low)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -357,22 +482,24 @@ fn open_segment(file: &Path) -> Result<Segment, OpenError> {
     Segment::open(file.to_owned())?.ok_or_else(format)
 }
 
-/// Each segment begins where the one before it ends. The last record's number.
-fn check_chain(all: &[Arc<Segment>]) -> Result<u64, OpenError> {
+/// Each segment begins where the one before it ends, or just as far behind it as a restore jumps. The number that an append must expect.
+fn check_chain(all: &mut [Segment]) -> Result<u64, OpenError> {
     let mut last = all.first().map_or(0, |segment| segment.mark.after);
     let first = all.first().map(|segment| segment.mark);
     for segment in all {
-        if segment.mark.after != last || Some(segment.mark.log_id) != first.map(|mark| mark.log_id) {
+        let follows = segment.mark.after == last || segment.mark.after == last + JUMP;
+        if !follows || Some(segment.mark.log_id) != first.map(|mark| mark.log_id) {
             let what = format!("segment {} does not follow the one before it", segment.path.display());
             return Err(OpenError::Corrupt { at: Position::new(last + 1, 0), what });
         }
-        last = segment.last()?.unwrap_or(last);
+        segment.follows = last;
+        last = segment.last()?.unwrap_or(segment.mark.after);
     }
     Ok(last)
 }
 
 /// A new segment under its real name, complete and durable.
-fn make(dir: &Path, mark: Mark) -> io::Result<Arc<Segment>> {
+fn make(dir: &Path, mark: Mark) -> io::Result<Segment> {
     let path = dir.join(format!("{:06}.db", mark.number));
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
@@ -384,7 +511,7 @@ fn make(dir: &Path, mark: Mark) -> io::Result<Arc<Segment>> {
         }
         return Err(error);
     }
-    Ok(Arc::new(Segment::new(path, mark)))
+    Ok(Segment::new(path, mark))
 }
 
 fn open_write(segment: &Segment) -> Result<Write, OpenError> {

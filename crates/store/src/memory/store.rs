@@ -121,6 +121,7 @@ impl MemStore {
         let mut dice = dice_of(self.seed, self.starts);
         let (epoch, seen) = self.log.newest().unwrap_or_default();
         let setup = Setup {
+            jumped: 0,
             limits: self.limits.clone(),
             workers: self.workers,
             writer: u64::from_le_bytes(dice.draw()) >> 1,
@@ -275,6 +276,8 @@ impl MemStore {
     /// Events up to what the views have seen.
     pub fn events(&self, query: &EventQuery) -> EventPage {
         let source = events::Source {
+            oldest: Position::ZERO,
+            begin: Position::ZERO,
             base: self.maps(),
             read: &|after, upto| self.log.read(after, upto, 256 << 10),
             published: &|at| self.log.published(at),

@@ -26,7 +26,7 @@ pub(crate) fn run(shared: &Arc<Shared>, mut state: State) -> Option<State> {
             Work::Stop => return None,
         };
         merges += 1;
-        let swept = if merges % SWEEP_EVERY == 0 { state.sweep(shared.time.now()) } else { Ok(()) };
+        let swept = if merges % SWEEP_EVERY == 0 { sweep(shared, &mut state) } else { Ok(()) };
         match result.and(swept) {
             Ok(()) => {}
             Err(MergeError::Full) => {
@@ -43,6 +43,14 @@ pub(crate) fn run(shared: &Arc<Shared>, mut state: State) -> Option<State> {
             }
         }
     }
+}
+
+fn sweep(shared: &Shared, state: &mut State) -> Result<(), MergeError> {
+    let now = shared.time.now();
+    if now < shared.destroys_from() {
+        return Ok(());
+    }
+    state.sweep(now, shared.limits.retention.receipts_s)
 }
 
 fn merge(shared: &Shared, state: &mut State, upto: Position) -> Result<(), MergeError> {

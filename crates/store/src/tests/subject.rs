@@ -150,13 +150,14 @@ impl OnDisk {
         match &self.log {
             Some(log) => {
                 let newest = log.newest();
-                let disk = Found { epoch: newest.map_or(0, |(epoch, _)| epoch), last: newest.map(|(_, at)| at), log_id: 1 };
+                let disk = Found { epoch: newest.map_or(0, |(epoch, _)| epoch), last: newest.map(|(_, at)| at), jumped: 0, log_id: 1 };
                 Logs { log: log.clone(), segments: None, disk }
             }
             None => {
                 let segments = Arc::new(Segments::open(dir, 1, Sizes { segment_bytes: 3_000, ..Sizes::default() }).expect("it opens"));
                 let newest = segments.newest().expect("readable");
-                let disk = Found { epoch: newest.map_or(0, |header| header.epoch), last: newest.map(|header| header.at), log_id: 1 };
+                let disk =
+                    Found { epoch: newest.map_or(0, |header| header.epoch), last: newest.map(|header| header.at), jumped: 0, log_id: 1 };
                 Logs { log: segments.clone(), segments: Some(segments), disk }
             }
         }

@@ -15,6 +15,10 @@ pub(crate) struct Source<'a> {
     /// Entries in (after, upto].
     pub read: &'a dyn Fn(Position, Position) -> Result<Batch, ReadError>,
     pub published: super::mailbox::Bodies<'a>,
+    /// The log begins behind it.
+    pub oldest: Position,
+    /// Who has no cursor begins behind it.
+    pub begin: Position,
     /// The views have seen the log up to here, so it is told up to here.
     pub upto: Position,
 }
@@ -24,10 +28,10 @@ const SCAN_READS: usize = 64;
 
 /// One page of events.
 pub(crate) fn page(source: &Source<'_>, query: &EventQuery) -> Result<EventPage, ReadError> {
-    let start = query.after.unwrap_or(EventId { at: Position::ZERO, n: 0 });
+    let start = query.after.unwrap_or(EventId { at: source.begin, n: 0 });
     let mut page = EventPage { events: Vec::new(), next: start, more: false };
     // The fact that the cursor stands in may have more items.
-    let mut after = Position::from_raw(start.at.raw().saturating_sub(1));
+    let mut after = Position::from_raw(start.at.raw().saturating_sub(1)).max(source.oldest);
     for _ in 0..SCAN_READS {
         if after >= source.upto {
             return Ok(page);

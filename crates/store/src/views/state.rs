@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
-use tidings_model::{Batch, Position, RegNo};
+use tidings_model::{Batch, Millis, Position, RegNo};
 
 use super::{Numbers, fold};
 use crate::ReadError;
+use crate::snapshot::Snapshots;
 
 mod changes;
 mod rows;
@@ -44,6 +45,22 @@ pub(crate) enum MergeError {
     Broken(String),
 }
 
+/// What views can be built on.
+pub(crate) struct Ground {
+    pub log_id: u64,
+    /// The log's first record, and its last.
+    pub first: u64,
+    pub last: u64,
+    pub snapshots: Snapshots,
+}
+
+impl Ground {
+    /// Whether the log goes on from here without a hole.
+    fn reaches(&self, mark: Position) -> bool {
+        mark.record() + 1 >= self.first
+    }
+}
+
 impl From<rusqlite::Error> for MergeError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
@@ -70,23 +87,51 @@ pub(crate) struct State {
 mod sweep;
 
 impl State {
-    /// Opens the views of this log, or begins them anew where they are missing, unreadable or of another format.
-    pub(crate) fn open(path: &Path, log_id: u64) -> Result<Self, MergeError> {
-        if rebuild_marker(path).exists() {
-            remove(path);
-            let _ = fs::remove_file(rebuild_marker(path));
-        }
-        match Self::open_as_is(path, log_id) {
-            Ok(Some(state)) => Ok(state),
+    /// Opens the views of this log. Where they are missing, unreadable, of another format or older than the log, they
+    /// begin anew: from the newest snapshot that can be used, or from nothing if the log is whole. None: from nowhere.
+    pub(crate) fn open(path: &Path, ground: &Ground) -> Result<Option<Self>, MergeError> {
+        let condemned = rebuild_marker(path).exists();
+        let found = if condemned { Ok(None) } else { Self::open_as_is(path, ground.log_id) };
+        match found {
+            Ok(Some(state)) if ground.reaches(state.mark) => Ok(Some(state)),
             Err(MergeError::Full) => Err(MergeError::Full),
-            Ok(None) | Err(MergeError::Broken(_)) => {
+            Ok(_) | Err(MergeError::Broken(_)) => {
                 if path.exists() {
-                    tracing::warn!(path = %path.display(), "the views cannot be used as they are; they are rebuilt from the log");
+                    tracing::warn!(path = %path.display(), "the views cannot be used as they are; they are rebuilt");
+                    Self::condemn(path);
                 }
-                remove(path);
-                Self::create(path, log_id)
+                let Some(state) = Self::begin_anew(path, ground)? else { return Ok(None) };
+                let _ = fs::remove_file(rebuild_marker(path));
+                Ok(Some(state))
             }
         }
+    }
+
+    fn begin_anew(path: &Path, ground: &Ground) -> Result<Option<Self>, MergeError> {
+        let usable = ground.snapshots.list().into_iter().filter(|found| found.log_id == ground.log_id && ground.reaches(found.mark));
+        for snapshot in usable.filter(|found| found.mark <= Position::end_of(ground.last)) {
+            let new = path.with_extension("new");
+            let state = ground.snapshots.fetch(&snapshot, &new).and_then(|()| {
+                // The copy has no journal: what lies beside the name is of the old one.
+                remove_journal(path);
+                Ok(fs::rename(&new, path)?)
+            });
+            let state = state.map_err(|error| MergeError::Broken(error.to_string())).and_then(|()| Self::open_as_is(path, ground.log_id));
+            match state {
+                Ok(Some(state)) => {
+                    tracing::info!(mark = ?snapshot.mark, "the views begin from a snapshot");
+                    return Ok(Some(state));
+                }
+                Ok(None) => tracing::warn!(mark = ?snapshot.mark, "a snapshot is of another format"),
+                Err(MergeError::Full) => return Err(MergeError::Full),
+                Err(MergeError::Broken(error)) => tracing::warn!(mark = ?snapshot.mark, %error, "a snapshot cannot be used"),
+            }
+        }
+        if ground.first > 1 {
+            return Ok(None);
+        }
+        remove(path);
+        Self::create(path, ground.log_id).map(Some)
     }
 
     fn open_as_is(path: &Path, log_id: u64) -> Result<Option<Self>, MergeError> {
@@ -94,7 +139,8 @@ impl State {
             return Ok(None);
         }
         let conn = connect(path)?;
-        if meta(&conn, "format")? != Some(FORMAT) || meta(&conn, "log_id")? != Some(log_id) {
+        let is_ours = meta(&conn, "format")? == Some(FORMAT) && meta(&conn, "schema")? == Some(schema());
+        if !is_ours || meta(&conn, "log_id")? != Some(log_id) {
             return Ok(None);
         }
         let mark = Position::from_raw(meta(&conn, "mark")?.unwrap_or(0));
@@ -105,11 +151,17 @@ impl State {
     fn create(path: &Path, log_id: u64) -> Result<Self, MergeError> {
         let conn = connect(path)?;
         conn.execute_batch(&format!("BEGIN;{SCHEMA}"))?;
-        for (key, value) in [("format", FORMAT), ("log_id", log_id), ("mark", 0)] {
+        for (key, value) in [("format", FORMAT), ("schema", schema()), ("log_id", log_id), ("mark", 0)] {
             put_meta(&conn, key, value)?;
         }
         conn.execute_batch("COMMIT")?;
         Ok(Self { conn, mark: Position::ZERO, numbers: Numbers::default(), swept: sweep::Place::default() })
+    }
+
+    /// How far the views of a file that nobody has open have come.
+    pub(crate) fn mark_of(path: &Path) -> rusqlite::Result<Position> {
+        let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        meta(&conn, "mark").map(|mark| Position::from_raw(mark.unwrap_or(0)))
     }
 
     pub(crate) fn mark(&self) -> Position {
@@ -155,8 +207,8 @@ impl State {
     }
 
     /// Removes some of what has expired at `now`; an expired row equals an absent one everywhere, so when is no matter.
-    pub(crate) fn sweep(&mut self, now: tidings_model::Millis) -> Result<(), MergeError> {
-        Ok(self.swept.step(&self.conn, now)?)
+    pub(crate) fn sweep(&mut self, now: Millis, receipts_s: u64) -> Result<(), MergeError> {
+        Ok(self.swept.step(&self.conn, now, receipts_s)?)
     }
 
     /// The next start rebuilds the file.
@@ -199,6 +251,16 @@ impl StateReader {
             self.conn.execute_batch("BEGIN").map_err(crate::log::segment::io)?;
         }
         Ok(())
+    }
+
+    /// The oldest message that somebody may still be given at `now`.
+    pub(crate) fn oldest_kept(&self, now: Millis) -> Result<Option<Position>, ReadError> {
+        let time = i64::try_from(now.0).unwrap_or(i64::MAX);
+        let oldest = |sql: &str| self.conn.query_row(sql, [time], |row| row.get::<_, Option<i64>>(0));
+        let found = oldest("SELECT min(pos) FROM inbox WHERE exp > ?1")
+            .and_then(|direct| Ok([direct, oldest("SELECT min(pos) FROM wide WHERE exp > ?1")?]));
+        let found = found.map_err(crate::log::segment::io)?;
+        Ok(found.into_iter().flatten().min().map(|raw| Position::from_raw(raw as u64)))
     }
 
     pub(crate) fn rest(&self) {
@@ -257,8 +319,18 @@ fn rebuild_marker(path: &Path) -> PathBuf {
     path.with_extension("rebuild")
 }
 
+/// Tables of another shape are another format, whoever forgot to say so.
+fn schema() -> u64 {
+    u64::from(crc32c::crc32c(SCHEMA.as_bytes()))
+}
+
 fn remove(path: &Path) {
-    for suffix in ["", "-wal", "-shm"] {
+    let _ = fs::remove_file(path);
+    remove_journal(path);
+}
+
+fn remove_journal(path: &Path) {
+    for suffix in ["-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         let _ = fs::remove_file(PathBuf::from(name));

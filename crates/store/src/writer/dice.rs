@@ -10,6 +10,23 @@ impl Dice {
         Self(Box::new(fill))
     }
 
+    /// Draws a stock at once: a call of the system for each token would cost more than the token.
+    pub(crate) fn buffered(mut fill: impl FnMut(&mut [u8]) + Send + 'static) -> Self {
+        const STOCK: usize = 1024;
+        let (mut stock, mut used) = ([0; STOCK], STOCK);
+        Self::new(move |bytes| {
+            for byte in bytes {
+                if used == STOCK {
+                    fill(&mut stock);
+                    used = 0;
+                }
+                // What was given is kept nowhere.
+                *byte = std::mem::take(&mut stock[used]);
+                used += 1;
+            }
+        })
+    }
+
     /// SplitMix64: for tests and the simulator, where one seed gives one history.
     pub(crate) fn seeded(mut seed: u64) -> Self {
         Self::new(move |bytes| {

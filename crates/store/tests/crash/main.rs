@@ -1,6 +1,7 @@
 //! Processes that die: `kill -9` at any moment, an fsync that fails once, a disk that fills up. Whatever was answered is there.
 
 mod audit;
+mod backup;
 mod child;
 mod disk;
 mod kill;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::Exit;
+use super::{Exit, failed, refused};
 use crate::app::{App, Ended, Wishes};
-use crate::config::{self, Config, Environment, Given, Origin, Problem, Value};
-use crate::telemetry::{self, complain};
+use crate::config::{self, Config, Environment, Given, Origin, Value};
+use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Flags {
@@ -81,16 +81,4 @@ fn finish(ended: Ended, app: App, runtime: Runtime) -> Exit {
         Ended::Forced => failed("stopped at once by a second signal; the next start makes good what was left"),
         Ended::Broken(why) => failed(&why),
     }
-}
-
-fn refused(problems: &[Problem]) -> Exit {
-    for problem in problems {
-        complain(&problem.to_string());
-    }
-    Exit::Usage
-}
-
-fn failed(why: &str) -> Exit {
-    complain(&format!("tidings: {why}"));
-    Exit::Failed
 }

@@ -15,7 +15,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_help_lists_what_there_is_and_nothing_else() {
     let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    assert_eq!(verbs, ["serve", "check-config", "send", "listen"]);
+    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor"]);
 }
 
 #[test]
@@ -30,6 +30,11 @@ fn what_can_be_said_is_understood() {
         "send --token p_x --url http://127.0.0.1:5001 {}",
         "send --all null",
         "send --all -1",
+        "backup b",
+        "backup b --data d --config a.toml",
+        "restore b --data d",
+        "doctor",
+        "doctor --config a.toml --data d",
         "listen --uid 42 --legacy",
         "listen --uid 42 --legacy --device d1 --url http://[::1]:5000/push",
     ] {
@@ -54,6 +59,9 @@ fn what_makes_no_sense_is_bad_usage() {
         "send --uid 42 --token p_x 1",
         "send --all 1 --url https://127.0.0.1",
         "send --topic t 1",
+        "backup",
+        "restore",
+        "doctor x",
         "listen --legacy",
         "listen --uid 42",
         "listen --uid= --legacy",

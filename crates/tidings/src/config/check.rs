@@ -17,6 +17,7 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         certificate(&config.backend_tls, "backend").map(|text| (first_set(["backend.tls.cert", "backend.tls.key"]), text)),
         backend_bind(config).map(|text| (origin("backend.bind"), text)),
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
+        retention(config).map(|text| (first_set(["retention.events_s", "retention.bodies_s"]), text)),
     ];
     found.into_iter().flatten().map(|(origin, text)| Problem { origin, text }).collect()
 }
@@ -47,6 +48,14 @@ fn certificate(files: &Files, door: &str) -> Option<String> {
 
 fn backend_bind(config: &Config) -> Option<String> {
     config.backend_door().check().err().map(|why| format!("backend.bind {why}"))
+}
+
+/// Events are read from the log, which goes with the bodies.
+fn retention(config: &Config) -> Option<String> {
+    let retention = &config.limits.retention;
+    (retention.events_s > retention.bodies_s).then(|| {
+        format!("retention.events_s is {}; it must be at most retention.bodies_s, which is {}", retention.events_s, retention.bodies_s)
+    })
 }
 
 fn same_port(config: &Config) -> Option<String> {

@@ -282,6 +282,24 @@ pub(crate) const KEYS: &[Key] = &[
         form: Number(0, 1024 * GIBI, |config, bytes| config.limits.disk_reserve_bytes = bytes),
     },
     Key {
+        name: "retention.bodies_s",
+        default: "604800",
+        says: "How long the log is kept at the least, in seconds. A message that may still be delivered keeps its part for longer.",
+        form: Number(DAY_S, 3650 * DAY_S, |config, s| config.limits.retention.bodies_s = s),
+    },
+    Key {
+        name: "retention.events_s",
+        default: "604800",
+        says: "How far GET /v1/events goes back, in seconds; an older cursor is answered cursor_expired. At most retention.bodies_s.",
+        form: Number(60, 3650 * DAY_S, |config, s| config.limits.retention.events_s = s),
+    },
+    Key {
+        name: "retention.receipts_s",
+        default: "2419200",
+        says: "How long it is kept what became of each message on each device, in seconds.",
+        form: Number(DAY_S, 3650 * DAY_S, |config, s| config.limits.retention.receipts_s = s),
+    },
+    Key {
         name: "log.level",
         default: "info",
         says: "error, warn, info, debug or trace; also by room, as in info,tidings_store=debug.",

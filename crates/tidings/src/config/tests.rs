@@ -217,3 +217,13 @@ fn localhost_is_an_address() {
     let (_dir, path) = file("devices.bind = 'localhost:7'\n");
     assert_eq!(Config::check_file(&path).unwrap().door.bind[0].to_string(), "127.0.0.1:7");
 }
+
+#[test]
+fn events_are_kept_no_longer_than_the_log_that_they_are_read_from() {
+    let text = "[retention]\nbodies_s = 86400\nevents_s = 86401\n";
+    assert_eq!(problems(text), ["tidings.toml:3: retention.events_s is 86401; it must be at most retention.bodies_s, which is 86400"]);
+    assert_eq!(
+        problems("[retention]\nbodies_s = 60\n"),
+        ["tidings.toml:2: retention.bodies_s is 60; it must be a number from 86400 to 315360000"]
+    );
+}

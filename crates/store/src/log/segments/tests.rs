@@ -321,3 +321,59 @@ fn a_full_disk_stores_nothing_and_what_was_there_stays() {
     assert_eq!(log.verify(), Ok(last));
     assert!(log.append(last, &[record(last, 9000, [message(9000, 1, 1)])]).is_ok());
 }
+
+#[test]
+fn what_stands_on_both_sides_of_a_jump_is_read_and_found_as_if_there_were_none() {
+    let mut stage = OnDisk::new(2_000);
+    for _ in 0..10 {
+        stage.append(3);
+    }
+    let before = stage.segments().last();
+    stage.segments().jump().expect("room");
+    stage.kill();
+    assert_eq!((stage.segments().last(), stage.segments().jumped()), (before + JUMP, Ok(before)));
+    assert_eq!(stage.segments().newest().expect("readable").map(|header| header.number), Some(before));
+    // Nothing was written behind it, and it is restored again.
+    stage.segments().jump().expect("room");
+    stage.kill();
+    for _ in 0..10 {
+        stage.append(3);
+    }
+    stage.kill();
+    assert_eq!((stage.read_all(), stage.segments().verify(), stage.segments().jumped()), (Ok(60), Ok(20), Ok(0)));
+    let log = stage.segments();
+    let all = log.read(Position::ZERO, Position::from_raw(u64::MAX), usize::MAX).expect("readable").entries;
+    for entry in &all {
+        let Some(message) = crate::log::recent::published(&entry.fact) else { continue };
+        assert_eq!(log.find(message.id).expect("readable").map(|(at, _)| at), Some(entry.at));
+        assert!(log.since(entry.time).expect("readable") <= entry.at.record());
+    }
+    // From within the gap.
+    let lost = Position::new(before + 7, 0);
+    let next = log.read(lost, Position::from_raw(u64::MAX), 1).expect("readable");
+    assert_eq!(next.entries[0].at, Position::new(before + 2 * JUMP + 1, 0));
+    assert_eq!(log.read(lost, Position::new(before + 9, 0), 1).map(|batch| batch.entries.len()), Ok(0));
+}
+
+#[test]
+fn what_is_trimmed_is_said_to_be_so_and_the_rest_is_whole() {
+    let mut stage = OnDisk::new(2_000);
+    for _ in 0..20 {
+        stage.append(3);
+    }
+    let sealed = stage.segments().sealed().expect("readable");
+    let (second, newest) = (sealed[1], sealed[sealed.len() - 1]);
+    assert_eq!(stage.segments().trim(second.last - 1).expect("removed"), 1, "whole segments only");
+    assert_eq!(stage.segments().trim(u64::MAX).expect("removed"), sealed.len() - 1, "never the one that is written");
+    for _ in 0..2 {
+        let log = stage.segments();
+        assert_eq!(log.bounds().expect("readable"), Bounds { first: newest.last + 1, last: 20 });
+        let begun = log.read(Position::ZERO, Position::from_raw(u64::MAX), 1).map(|_| ());
+        assert_eq!(begun, Err(ReadError::Trimmed { first: newest.last + 1 }));
+        assert_eq!(log.published(Position::new(1, 0)), Ok(None));
+        assert_eq!(log.verify(), Ok(20 - newest.last));
+        stage.kill();
+    }
+    stage.append(3);
+    assert_eq!(stage.files().len(), 1 + usize::from(stage.segments().sealed().expect("readable").len() == 1));
+}

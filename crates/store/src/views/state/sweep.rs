@@ -5,8 +5,6 @@ use tidings_model::{Limits, Millis};
 
 /// Rows looked at in one step.
 const STEP: usize = 5_000;
-/// How long receipts are kept: 28 days.
-const RECEIPTS_MS: u64 = 28 * 24 * 3_600_000;
 
 /// Where the next step begins.
 #[derive(Default)]
@@ -17,7 +15,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn step(&mut self, conn: &Connection, now: Millis) -> rusqlite::Result<()> {
+    /// `receipts_s`: how long receipts are kept.
+    pub(super) fn step(&mut self, conn: &Connection, now: Millis, receipts_s: u64) -> rusqlite::Result<()> {
         let tx = conn.unchecked_transaction()?;
         let time = i64::try_from(now.0).unwrap_or(i64::MAX);
         sweep(
@@ -38,7 +37,7 @@ impl Place {
             ],
             time,
         )?;
-        let old = i64::try_from(now.0.saturating_sub(RECEIPTS_MS)).unwrap_or(i64::MAX);
+        let old = i64::try_from(now.0.saturating_sub(receipts_s.saturating_mul(1000))).unwrap_or(i64::MAX);
         sweep(
             &tx,
             &mut self.rcpt,
