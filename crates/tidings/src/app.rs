@@ -4,11 +4,13 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_api::{Backend, Demo, StartError as Backends};
 use tidings_gateway::StartError as Devices;
-use tidings_gateway::devices::{self, DeviceDoor};
+use tidings_gateway::devices::{self, DeviceDoor, Verifier};
+use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -21,7 +23,7 @@ mod files;
 mod signals;
 
 use addresses::Addresses;
-use signals::Signals;
+use signals::{Signal, Signals};
 
 /// What `serve` is asked beside its configuration.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +37,7 @@ pub(crate) struct Wishes {
 /// A running server.
 pub(crate) struct App {
     signals: Signals,
+    registrar: Option<Registrar>,
     fatal: FatalWatch,
     rooms: Rooms,
 }
@@ -55,6 +58,7 @@ pub(crate) enum StartError {
     Store(OpenError),
     Devices(Devices),
     Backend(Backends),
+    Registration(tidings_registration::StartError),
     System { doing: &'static str, error: io::Error },
 }
 
@@ -66,6 +70,7 @@ impl fmt::Display for StartError {
             Self::Devices(error @ Devices::System(cause)) => write!(f, "{error}: {cause}"),
             Self::Backend(error @ Backends::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--backend")),
             Self::Backend(error @ Backends::Keyless { .. }) => error.fmt(f),
+            Self::Registration(error) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -100,7 +105,9 @@ impl App {
         files::raise_limit();
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
-        let devices = devices::start(&config.devices_door(), &config.sessions(), &store).map_err(StartError::Devices)?;
+        let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
+        let verifier = registrar.clone().map(verifier);
+        let devices = devices::start(&config.devices_door(), &config.sessions(), &store, verifier.as_ref()).map_err(StartError::Devices)?;
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
         let door = tidings_api::Config { demo, ..config.backend_door() };
         let backend = Backend::start(&door, store).map_err(StartError::Backend)?;
@@ -109,7 +116,7 @@ impl App {
         warn!("no keys: whoever is on this machine may call the backend listener");
         let (fatal, data) = (owner.watch(), config.data.clone());
         let rooms = Rooms { devices: Some(devices), backend: Some(backend), owner: Some(owner), data, patience: config.drain };
-        Ok(Self { signals, fatal, rooms })
+        Ok(Self { signals, registrar, fatal, rooms })
     }
 
     /// Serves until a signal, or until the store stops itself.
@@ -117,7 +124,7 @@ impl App {
         let fatal = self.fatal.clone();
         let broken = spawn_blocking(move || fatal.wait());
         tokio::select! {
-            name = self.signals.next() => info!(signal = name, "stopping"),
+            name = stopped(&mut self.signals, self.registrar.as_ref()) => info!(signal = name, "stopping"),
             broken = broken => return self.rooms.broken(broken.ok().flatten()),
             () = self.rooms.worker_died() => return Ended::Broken("a worker of the devices' door died; the log has its last words".to_owned()),
         }
@@ -126,6 +133,24 @@ impl App {
             () = self.signals.second() => Ended::Forced,
             ended = self.rooms.stop() => ended,
         }
+    }
+}
+
+/// Resolves with the name of a signal that asks to stop; SIGHUP asks to read again.
+async fn stopped(signals: &mut Signals, registrar: Option<&Registrar>) -> &'static str {
+    loop {
+        match signals.next().await {
+            Signal::Stop(name) => return name,
+            Signal::Reload => reload(registrar),
+        }
+    }
+}
+
+fn reload(registrar: Option<&Registrar>) {
+    match registrar.map(Registrar::reload) {
+        None => info!("SIGHUP: nothing is read again"),
+        Some(Ok(())) => info!("SIGHUP: the keys of registration were read again"),
+        Some(Err(errors)) => errors.iter().for_each(|error| error!(%error, "SIGHUP: the keys stay as they were")),
     }
 }
 
@@ -186,6 +211,11 @@ impl Rooms {
             backend.close().await;
         }
     }
+}
+
+/// The devices' door knows no credentials, and the registrar no door.
+fn verifier(registrar: Registrar) -> Verifier {
+    Arc::new(move |claim, reply| registrar.check(claim, reply))
 }
 
 fn open_store(config: &Config, accept_clock: bool) -> Result<(Store, Owner), OpenError> {

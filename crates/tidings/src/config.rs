@@ -16,10 +16,12 @@ mod file;
 pub(crate) mod keys;
 mod nearest;
 mod problem;
+mod registration;
 mod value;
 
 pub(crate) use environment::Environment;
 pub(crate) use problem::{Origin, Problem};
+pub(crate) use registration::{Auth, Registration};
 pub(crate) use value::{Given, Value};
 
 /// The file that is read where none is named, if it is there.
@@ -41,6 +43,7 @@ pub(crate) struct Config {
     pub backend: SocketAddr,
     /// The lifetime of what comes through `/message`, in seconds.
     pub legacy_ttl_s: u32,
+    pub registration: Registration,
     pub limits: Limits,
     pub log: Log,
 }
@@ -77,6 +80,7 @@ impl Config {
             workers: 0,
             backend: SocketAddr::from(([127, 0, 0, 1], 0)),
             legacy_ttl_s: 0,
+            registration: Registration::default(),
             limits: Limits::default(),
             log: Log { level: String::new(), format: Format::Text },
         }
