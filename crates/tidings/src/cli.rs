@@ -11,6 +11,7 @@ mod http;
 mod listen;
 mod send;
 mod serve;
+mod token;
 mod url;
 
 /// How the process ends.
@@ -45,6 +46,8 @@ enum Verb {
     Send(send::Flags),
     /// Be a device in this terminal: print what arrives
     Listen(listen::Flags),
+    /// Make a registration credential for one user: a JWT, or a signed uid
+    Token(token::Flags),
 }
 
 /// Runs one command line to its end.
@@ -58,6 +61,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
         Verb::CheckConfig(flags) => check_config::run(&flags),
         Verb::Send(flags) => send::run(&flags),
         Verb::Listen(flags) => listen::run(&flags),
+        Verb::Token(flags) => token::run(&flags),
     }
 }
 

@@ -15,7 +15,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_help_lists_what_there_is_and_nothing_else() {
     let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    assert_eq!(verbs, ["serve", "check-config", "send", "listen"]);
+    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "token"]);
 }
 
 #[test]
@@ -31,6 +31,8 @@ fn what_can_be_said_is_understood() {
         "send --all null",
         "send --all -1",
         "listen --uid 42 --legacy",
+        "token --uid 42 --secret FILE",
+        "token --app /shop --uid 42 --ttl 90m --secret FILE --signed-uid",
         "listen --uid 42 --legacy --device d1 --url http://[::1]:5000/push",
     ] {
         assert!(read(line).is_ok(), "{line}: {:?}", read(line));
@@ -55,6 +57,9 @@ fn what_makes_no_sense_is_bad_usage() {
         "send --all 1 --url https://127.0.0.1",
         "send --topic t 1",
         "listen --legacy",
+        "token --uid 42",
+        "token --uid 42 --secret FILE --ttl 1w",
+        "token --uid 42 --secret FILE --app shop",
         "listen --uid 42",
         "listen --uid= --legacy",
     ] {
