@@ -34,6 +34,8 @@ system() {
   command -v mvn >/dev/null || wanted+=(maven)
   # The store's tests let a disk sync fail.
   command -v strace >/dev/null || wanted+=(strace)
+  # Keys for tests are made by it.
+  command -v openssl >/dev/null || wanted+=(openssl)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
   # The pages' tests.

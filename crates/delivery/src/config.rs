@@ -5,6 +5,15 @@ use std::time::Duration;
 use tidings_engineio::Settings;
 use tidings_model::Limits;
 
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Anyone as anyone.
+    Open,
+    /// Whom a verifier admits; until then a socket gets nothing and may report nothing.
+    Checked,
+}
+
 /// Which event carries a direct message to a legacy socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirectEvent {
@@ -23,6 +32,7 @@ pub struct Config {
     pub engine: Settings,
     /// No Socket.IO CONNECT within this: closed (SIO5).
     pub connect_timeout: Duration,
+    pub registration: Registration,
     pub direct_event: DirectEvent,
     /// How long a legacy app may take to attach its listener after `_register`.
     pub listen_delay: Duration,
@@ -73,6 +83,7 @@ impl Default for Config {
                 spread: Duration::from_secs(5),
             },
             connect_timeout: Duration::from_secs(45),
+            registration: Registration::Open,
             direct_event: DirectEvent::Token,
             listen_delay: Duration::from_millis(1000),
             proof_within: Duration::from_secs(4),

@@ -4,6 +4,7 @@
 //! and deadlines out. It deliberately knows no store, no socket, no thread and no clock, so that a simulator can run whole
 //! histories of it under one seed.
 
+mod claim;
 mod config;
 mod context;
 mod encoded;
@@ -18,6 +19,6 @@ mod session;
 mod slab;
 mod stream;
 
-pub use config::{Config, DirectEvent, Planted};
+pub use config::{Config, DirectEvent, Planted, Registration};
 pub use output::{Output, Query, Ticket};
 pub use roster::{Client, Counters, Found, Roster, Traveller};

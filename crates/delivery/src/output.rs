@@ -1,7 +1,7 @@
 //! What a roster wants done: bytes and ends for the shell, questions for the store.
 
 use tidings_engineio::{Action, Moment};
-use tidings_model::{BroadcastQuery, MailboxQuery, Request};
+use tidings_model::{BroadcastQuery, Claim, MailboxQuery, Request, SocketId};
 
 /// A question's return address: a session's slot, which of its tenants asked, and the Socket.IO ack that waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,8 @@ pub enum Output {
     Wake(u32, Moment),
     Move(u32, u16),
     Gone(u32),
+    /// For the verifier; the verdict comes back with the slot and the socket.
+    Check(u32, SocketId, Box<Claim>),
     /// For the writer; the answer comes back with the ticket. Order matters and nothing may be dropped.
     Ask(Ticket, Request),
     /// For a reader; the page comes back with the ticket.

@@ -2,6 +2,7 @@
 
 use tidings_model::{Code, DeviceId, Refusal, Uid};
 
+use crate::claim::Presented;
 use crate::intent::version_two;
 
 #[cfg(test)]
@@ -14,6 +15,8 @@ pub(crate) struct Hello {
     pub(crate) device: Option<Result<DeviceId, Refusal>>,
     /// `v=2`: not served yet, never silently as version 1.
     pub(crate) wants_two: bool,
+    /// What registration may check; empty where it checks nothing.
+    pub(crate) presented: Presented,
 }
 
 impl Hello {
@@ -45,6 +48,11 @@ impl Hello {
         self.device.as_ref()?.as_ref().err().cloned()
     }
 
+    /// The handshake itself asks to be somebody.
+    pub(crate) fn registers(&self) -> bool {
+        self.uid.is_some() || !self.presented.is_empty()
+    }
+
     pub(crate) fn device_id(&self) -> Option<&DeviceId> {
         self.device.as_ref()?.as_ref().ok()
     }
@@ -55,7 +63,7 @@ fn refuse(field: &'static str) -> impl FnOnce(&'static str) -> Refusal {
 }
 
 /// Percent-decoded, `+` as space (application/x-www-form-urlencoded, as query strings are written).
-fn decode(value: &str) -> Option<String> {
+pub(crate) fn decode(value: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();
     while let Some(byte) = rest.next() {

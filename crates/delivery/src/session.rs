@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use tidings_engineio::{Action, By, Data, Engine, Event, Goodbye, Input, Link, Moment, Opening, Outgoing, Reason, Revision};
-use tidings_model::{Attached, Code, Dev, DeviceId, Millis, Page, Position, Print, Proof, Refusal, RegNo, SocketId, Token, Uid};
+use tidings_model::{Attached, Claim, Code, Dev, DeviceId, Millis, Page, Position, Print, Proof, Refusal, RegNo, SocketId, Token, Uid};
 use tidings_socketio::attachments::Pending;
 
+mod admitting;
 mod hearing;
 mod proving;
 mod writing;
@@ -60,10 +61,21 @@ pub(crate) enum Phase {
     Registered(Box<Registered>),
 }
 
-/// A `register` is with the writer, or on its way to its worker.
+/// Whom a socket wants to be.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// A verifier has to be asked.
+    Claimed(Box<Claim>),
+    /// It was asked.
+    Checking,
+    /// Nobody says otherwise.
+    Known(Uid),
+}
+
+/// A `register` is with the verifier, with the writer, or on its way to its worker.
 #[derive(Debug)]
 pub(crate) struct Registering {
-    pub(crate) uid: Uid,
+    pub(crate) wish: Wish,
     pub(crate) device_id: Option<DeviceId>,
     pub(crate) socket: SocketId,
     /// From the handshake: no `_register` follows.
@@ -218,11 +230,11 @@ impl Session {
             read_again: None,
             connect_by: None,
             filed: None,
-            hello: Hello::parse(opening.query),
+            hello: Self::hello(cx, opening.query),
             attachments: None,
             rates: None,
         };
-        if session.engine.is_stamped() || session.hello.as_ref().is_some_and(|hello| hello.uid.is_some()) {
+        if session.engine.is_stamped() || session.hello.as_ref().is_some_and(|hello| hello.registers()) {
             // A `40` that is lost with its connection must not look proven later.
             session.keep_answers(cx);
         }

@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use tidings_delivery::{Client as Peer, Config as Sessions, Counters, Found as Place, Output as Wish, Query, Roster, Ticket, Traveller};
+use tidings_delivery::{
+    Client as Peer, Config as Sessions, Counters, Found as Place, Output as Wish, Query, Registration, Roster, Ticket, Traveller,
+};
 use tidings_engineio::{Input, Moment, Opening, Response, Sid};
-use tidings_model::{Answer, Code, FeedItem, Millis, Page, Position, Refusal, Request};
+use tidings_model::{Answer, Claim, Code, FeedItem, Millis, Page, Position, Refusal, Request, SocketId, Verdict};
 use tidings_store::{Lane, PageReply, ReadError, Reply, Store};
 
 use crate::metrics::{Gauge, Numbers};
@@ -23,13 +25,22 @@ pub enum Mail {
     Feed(FeedItem),
     Answer(Ticket, Answer),
     Page(Ticket, Result<Page, ReadError>),
+    Verdict(u32, SocketId, Verdict),
 }
+
+/// Takes a verdict back to the worker that asked for it.
+pub type VerdictReply = Box<dyn FnOnce(Verdict) + Send>;
+
+/// Who says whether a claim is good: at once or later, on whatever thread, but always.
+pub type Verifier = Arc<dyn Fn(Claim, VerdictReply) + Send + Sync>;
 
 /// One worker's devices.
 pub struct Devices {
     worker: usize,
     roster: Roster,
     store: Store,
+    /// None: registration is open.
+    verifier: Option<Verifier>,
     mail: Sender<Mail>,
     /// Requests that the store's lane had no room for, in order.
     unsent: VecDeque<(Ticket, Request)>,
@@ -44,14 +55,14 @@ pub struct DeviceDoor {
 }
 
 /// Opens the door: `workers` threads, each with its roster, following the store's log from where it stands now.
-/// `sessions` is what each roster is told; worker numbers are filled in.
-pub fn start(config: &Config, sessions: &Sessions, store: &Store) -> Result<DeviceDoor, StartError> {
+/// `sessions` is what each roster is told; worker numbers are filled in. With a `verifier` nobody registers unchecked.
+pub fn start(config: &Config, sessions: &Sessions, store: &Store, verifier: Option<&Verifier>) -> Result<DeviceDoor, StartError> {
     let inboxes: Vec<(Sender<Mail>, Mailbox<Mail>)> =
         (0..sessions.workers).map(|_| inbox()).collect::<io::Result<_>>().map_err(StartError::System)?;
     let mut counters = Vec::new();
     let mut houses = Vec::new();
     for (worker, (sender, mailbox)) in inboxes.into_iter().enumerate() {
-        let devices = Devices::new(worker, sessions, store, &sender);
+        let devices = Devices::new(worker, sessions, store, verifier, &sender);
         counters.push(Arc::clone(&devices.counters));
         store.follow(worker, Box::new(move |item| sender.feed(Mail::Feed(item)).is_ok()));
         houses.push((devices, mailbox));
@@ -89,15 +100,17 @@ impl DeviceDoor {
 }
 
 impl Devices {
-    fn new(worker: usize, sessions: &Sessions, store: &Store, mail: &Sender<Mail>) -> Self {
+    fn new(worker: usize, sessions: &Sessions, store: &Store, verifier: Option<&Verifier>, mail: &Sender<Mail>) -> Self {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).expect("the system has random bits");
-        let config = Sessions { worker: worker as u16, seed: u64::from_le_bytes(seed), ..sessions.clone() };
+        let registration = if verifier.is_some() { Registration::Checked } else { Registration::Open };
+        let config = Sessions { worker: worker as u16, seed: u64::from_le_bytes(seed), registration, ..sessions.clone() };
         let now = clock::now();
         let clock = Millis(store.now().0.saturating_sub(now.0));
         let roster = Roster::new(config, clock, store.durable());
         let counters = Arc::default();
-        Self { worker, roster, store: store.clone(), mail: mail.clone(), unsent: VecDeque::new(), now, counters }
+        let unsent = VecDeque::new();
+        Self { worker, roster, store: store.clone(), verifier: verifier.cloned(), mail: mail.clone(), unsent, now, counters }
     }
 
     /// Reads the log up to `upto`, as far as anything in it concerns this worker.
@@ -174,6 +187,12 @@ impl Devices {
         }
     }
 
+    fn check(&mut self, slot: u32, socket: SocketId, claim: Claim) {
+        let Some(verifier) = &self.verifier else { return };
+        let mail = self.mail.clone();
+        verifier(claim, Box::new(move |verdict| drop(mail.tell(Mail::Verdict(slot, socket, verdict)))));
+    }
+
     fn read(&mut self, ticket: Ticket, query: Query) {
         let mail = self.mail.clone();
         let reply: PageReply = Box::new(move |page| {
@@ -230,6 +249,7 @@ impl Door for Devices {
             Mail::Feed(item) => self.feed(now, item),
             Mail::Answer(ticket, answer) => self.answer(now, ticket, answer),
             Mail::Page(ticket, page) => self.page(now, ticket, page),
+            Mail::Verdict(slot, socket, verdict) => self.roster.checked(now, slot, socket, verdict),
         }
     }
 
@@ -240,6 +260,7 @@ impl Door for Devices {
                 Wish::Wake(slot, at) => return Some(Output::Wake(Slot(slot), at)),
                 Wish::Move(slot, to) => return Some(Output::Move(Slot(slot), to)),
                 Wish::Gone(slot) => return Some(Output::Gone(Slot(slot))),
+                Wish::Check(slot, socket, claim) => self.check(slot, socket, *claim),
                 Wish::Ask(ticket, request) => self.ask(ticket, request),
                 Wish::Read(ticket, query) => self.read(ticket, query),
             }

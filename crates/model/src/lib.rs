@@ -4,6 +4,7 @@
 //! One word has one meaning; docs/GLOSSARY.md lists them.
 
 mod answer;
+mod claim;
 mod code;
 mod event;
 mod fact;
@@ -18,6 +19,7 @@ mod proof;
 mod request;
 
 pub use answer::{Accepted, Answer, Attached, Invalid};
+pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, What, Who};
 pub use fact::{DirectProof, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Reported, Started, Unregistered, Why};

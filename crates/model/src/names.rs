@@ -144,8 +144,26 @@ impl Token {
 }
 
 impl AppName {
+    /// `/` and so many more.
+    const CHARS_MAX: usize = 63;
+    /// Not for an app: the page events' namespace.
+    const RESERVED: &'static str = "/backend";
+
     pub fn root() -> Self {
         Self("/".into())
+    }
+
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if text == Self::RESERVED {
+            return Err(NameError("is reserved"));
+        }
+        let rest = text.strip_prefix('/').filter(|rest| rest.len() <= Self::CHARS_MAX);
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+        if rest.is_some_and(|rest| rest.bytes().all(fits)) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NameError("must be /, or / and 1 to 63 of a-z 0-9 _ -"))
+        }
     }
 }
 

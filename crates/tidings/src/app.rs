@@ -4,11 +4,13 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_api::{Backend, Demo, StartError as Backends};
 use tidings_gateway::StartError as Devices;
-use tidings_gateway::devices::{self, DeviceDoor};
+use tidings_gateway::devices::{self, DeviceDoor, Verifier};
+use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -16,28 +18,34 @@ use tracing::{error, info, warn};
 
 use crate::config::Config;
 use crate::metrics;
+use crate::telemetry::Level;
 use crate::tls::{Certificates, LoadError};
 
 mod addresses;
 mod files;
+mod renewal;
 mod signals;
 
 use addresses::Addresses;
-use signals::Signals;
+pub(crate) use renewal::Reread;
+use renewal::Renewal;
+use signals::{Signal, Signals};
 
 /// What `serve` is asked beside its configuration.
-#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wishes {
     /// Start although the clock is far ahead of the last fact.
     pub accept_clock: bool,
     /// Serve the demo page.
     pub demo: bool,
+    /// For SIGHUP.
+    pub level: Level,
+    pub reread: Reread,
 }
 
 /// A running server.
 pub(crate) struct App {
     signals: Signals,
-    certificates: Certificates,
+    renewal: Renewal,
     fatal: FatalWatch,
     rooms: Rooms,
 }
@@ -59,6 +67,7 @@ pub(crate) enum StartError {
     Devices(Devices),
     Backend(Backends),
     Certificate(LoadError),
+    Registration(tidings_registration::StartError),
     System { doing: &'static str, error: io::Error },
 }
 
@@ -71,6 +80,7 @@ impl fmt::Display for StartError {
             Self::Backend(error @ Backends::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--backend")),
             Self::Backend(error @ Backends::Keyless { .. }) => error.fmt(f),
             Self::Certificate(error) => write!(f, "a tls setting {error}"),
+            Self::Registration(error) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -107,7 +117,9 @@ impl App {
         Addresses::remove(&config.data);
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
         let door = tidings_gateway::Config { certificate: certificates.devices(), ..config.devices_door() };
-        let devices = devices::start(&door, &config.sessions(), &store).map_err(StartError::Devices)?;
+        let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
+        let verifier = registrar.clone().map(verifier);
+        let devices = devices::start(&door, &config.sessions(), &store, verifier.as_ref()).map_err(StartError::Devices)?;
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
         let metrics = metrics::source(devices.watch(), store.clone());
         let door = tidings_api::Config { demo, metrics, tls: certificates.backend(), ..config.backend_door() };
@@ -122,7 +134,7 @@ impl App {
         warn!("no keys: whoever is on this machine may call the backend listener");
         let (fatal, data) = (owner.watch(), config.data.clone());
         let rooms = Rooms { devices: Some(devices), backend: Some(backend), owner: Some(owner), data, patience: config.drain };
-        Ok(Self { signals, certificates, fatal, rooms })
+        Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
     /// Serves until a signal, or until the store stops itself.
@@ -130,7 +142,7 @@ impl App {
         let fatal = self.fatal.clone();
         let broken = spawn_blocking(move || fatal.wait());
         tokio::select! {
-            name = self.signals.next() => info!(signal = name, "stopping"),
+            name = stopped(&mut self.signals, &self.renewal) => info!(signal = name, "stopping"),
             broken = broken => return self.rooms.broken(broken.ok().flatten()),
             () = self.rooms.worker_died() => return Ended::Broken("a worker of the devices' door died; the log has its last words".to_owned()),
         }
@@ -138,6 +150,16 @@ impl App {
             biased;
             () = self.signals.second() => Ended::Forced,
             ended = self.rooms.stop() => ended,
+        }
+    }
+}
+
+/// Resolves with the name of a signal that asks to stop; SIGHUP asks to read again.
+async fn stopped(signals: &mut Signals, renewal: &Renewal) -> &'static str {
+    loop {
+        match signals.next().await {
+            Signal::Stop(name) => return name,
+            Signal::Reload => renewal.renew(),
         }
     }
 }
@@ -199,6 +221,11 @@ impl Rooms {
             backend.close().await;
         }
     }
+}
+
+/// The devices' door knows no credentials, and the registrar no door.
+fn verifier(registrar: Registrar) -> Verifier {
+    Arc::new(move |claim, reply| registrar.check(claim, reply))
 }
 
 fn open_store(config: &Config, accept_clock: bool) -> Result<(Store, Owner), OpenError> {

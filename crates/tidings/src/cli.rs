@@ -18,6 +18,7 @@ mod listen;
 mod restore;
 mod send;
 mod serve;
+mod token;
 mod url;
 
 /// How the process ends.
@@ -58,6 +59,8 @@ enum Verb {
     Restore(restore::Flags),
     /// Look at this machine: ports, limits, disk, clock; exit 1 if a server would not run well
     Doctor(doctor::Flags),
+    /// Make a registration credential for one user: a JWT, or a signed uid
+    Token(token::Flags),
 }
 
 /// Runs one command line to its end.
@@ -74,6 +77,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
         Verb::Backup(flags) => backup::run(&flags),
         Verb::Restore(flags) => restore::run(&flags),
         Verb::Doctor(flags) => doctor::run(&flags),
+        Verb::Token(flags) => token::run(&flags),
     }
 }
 

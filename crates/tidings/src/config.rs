@@ -18,10 +18,12 @@ mod file;
 pub(crate) mod keys;
 mod nearest;
 mod problem;
+mod registration;
 mod value;
 
 pub(crate) use environment::Environment;
 pub(crate) use problem::{Origin, Problem};
+pub(crate) use registration::{Auth, Registration};
 pub(crate) use value::{Given, Value};
 
 /// The file that is read where none is named, if it is there.
@@ -45,6 +47,7 @@ pub(crate) struct Config {
     pub backend_tls: Files,
     /// The lifetime of what comes through `/message`, in seconds.
     pub legacy_ttl_s: u32,
+    pub registration: Registration,
     pub limits: Limits,
     pub log: Log,
 }
@@ -83,6 +86,7 @@ impl Config {
             devices_tls: Files::default(),
             backend_tls: Files::default(),
             legacy_ttl_s: 0,
+            registration: Registration::default(),
             limits: Limits::default(),
             log: Log { level: String::new(), format: Format::Text },
         }

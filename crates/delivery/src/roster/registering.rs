@@ -1,20 +1,21 @@
 //! Becoming somebody: a register's way to its worker, to the writer and back; who leaves, who is displaced.
 
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Adopt, Answer, AppNo, Attached, Dev, Leave, Refusal, Register, Report, Request, worker_of};
+use tidings_model::{Adopt, Answer, AppNo, Attached, Dev, Leave, Refusal, Register, Report, Request, SocketId, Verdict, worker_of};
 
 use super::{Roster, Seat};
 use crate::context::Said;
 use crate::intent::refusal_json;
 use crate::output::{Output, Ticket};
-use crate::session::{Adopting, Phase, Session};
+use crate::session::{Adopting, Phase, Session, Wish};
 
 impl Roster {
     /// A session wants to be somebody. It goes to the worker of that registration first, then asks.
     pub(super) fn register(&mut self, now: Moment, slot: u32) {
         let Some(Phase::Registering(registering)) = self.sessions.get(slot).map(|session| &session.phase) else { return };
-        let home = worker_of(AppNo::DEFAULT, &registering.uid, self.config.workers) as u16;
-        let (uid, device_id, socket) = (registering.uid.clone(), registering.device_id.clone(), registering.socket);
+        let Wish::Known(uid) = &registering.wish else { return self.check(slot) };
+        let home = worker_of(AppNo::DEFAULT, uid, self.config.workers) as u16;
+        let (uid, device_id, socket) = (uid.clone(), registering.device_id.clone(), registering.socket);
         if home != self.config.worker {
             self.detach(now, slot);
             return self.out.push_back(Output::Move(slot, home));
@@ -29,6 +30,28 @@ impl Roster {
             Register { app: AppNo::DEFAULT, uid: uid.clone(), device_id, print: session.peer.print, addr: session.peer.addr, socket };
         self.asking.insert(ticket, uid);
         self.out.push_back(Output::Ask(ticket, Request::Register(request)));
+    }
+
+    /// Whoever has to show a credential is looked at first, on the worker where it is.
+    fn check(&mut self, slot: u32) {
+        let Some(Phase::Registering(registering)) = self.sessions.get_mut(slot).map(|session| &mut session.phase) else { return };
+        if let Wish::Claimed(claim) = std::mem::replace(&mut registering.wish, Wish::Checking) {
+            self.out.push_back(Output::Check(slot, registering.socket, claim));
+        }
+    }
+
+    /// The verifier has looked at what `socket` showed.
+    pub fn checked(&mut self, now: Moment, slot: u32, socket: SocketId, verdict: Verdict) {
+        if !self.sessions.get(slot).is_some_and(|session| session.is_checking(socket)) {
+            return;
+        }
+        match verdict {
+            Ok(uid) => self.with(now, slot, |session, cx| session.admit(cx, uid)),
+            Err(refusal) => {
+                self.counters.refused_registers += 1;
+                self.with(now, slot, |session, cx| session.refused(cx, &refusal));
+            }
+        }
     }
 
     /// An answer of the writer. The worker has read the log up to `Attached::at` before it comes here.

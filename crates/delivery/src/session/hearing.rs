@@ -1,5 +1,6 @@
 //! What the client says: Socket.IO packets in.
 
+use super::admitting::is_checked;
 use super::*;
 use crate::context::Said;
 use crate::intent::{Intent, ReportedId};
@@ -63,6 +64,7 @@ impl Session {
                 if packet.data.as_ref().and_then(|auth| auth.member("v")) == Some("2") {
                     self.hello.get_or_insert_default().wants_two = true;
                 }
+                self.note_credential(cx, packet.data.as_ref());
                 self.join(cx);
             }
         }
@@ -92,8 +94,11 @@ impl Session {
     fn joined(&mut self, cx: &mut Context<'_>) {
         self.joined = Joined::Yes;
         self.connect_by = Some(cx.now + UNREGISTERED);
-        self.stream = Stream::live_from(cx.processed);
+        self.stream = Self::nobodys_stream(cx, cx.processed);
         cx.effect(Effect::Joined);
+        if is_checked(cx) {
+            return self.present(cx);
+        }
         let Some(hello) = &self.hello else { return };
         match (hello.obstacle(), hello.uid.clone()) {
             (Some(refusal), _) | (None, Some(Err(refusal))) => self.refuse_register(cx, &refusal, None),
@@ -130,6 +135,9 @@ impl Session {
     }
 
     fn deal(&mut self, cx: &mut Context<'_>, name: &str, args: &[&str], ack: Option<u64>) {
+        if is_checked(cx) && name == "register" {
+            return self.claim(cx, args.first().copied(), ack);
+        }
         match Intent::parse(name, args) {
             Err(refusal) if name == "register" => self.refuse_register(cx, &refusal, ack),
             Err(refusal) => self.refuse(cx, &refusal, ack),
@@ -167,6 +175,12 @@ impl Session {
         if self.registered().is_some_and(same) {
             return self.answer_again(cx, ack);
         }
+        self.wish(cx, Wish::Known(uid), silent, ack);
+    }
+
+    /// Becomes somebody, unless it tries too often.
+    pub(super) fn wish(&mut self, cx: &mut Context<'_>, wish: Wish, silent: bool, ack: Option<u64>) {
+        let device_id = self.hello.as_ref().and_then(|hello| hello.device_id()).cloned();
         let limit = cx.config.limits.registers_per_socket_per_min;
         if !self.rates.get_or_insert_default().registers.allow(cx.now, limit) {
             let refusal = Refusal::new(Code::RateLimited, format!("more than {limit} registers a minute on this socket"));
@@ -178,14 +192,14 @@ impl Session {
         };
         let (held, held_bytes) = (VecDeque::new(), 0);
         let socket = SocketId(u64::from(cx.config.worker) << 48 | cx.dice.roll() >> 16);
-        let registering = Registering { uid, device_id, socket, silent, ack, asked: false, previous, held, held_bytes };
+        let registering = Registering { wish, device_id, socket, silent, ack, asked: false, previous, held, held_bytes };
         self.phase = Phase::Registering(Box::new(registering));
         cx.effect(Effect::Register);
     }
 
     /// A `register` for the registration that the socket serves already: answered at once. A listening delay that still
     /// runs begins anew, none starts where it is over.
-    fn answer_again(&mut self, cx: &mut Context<'_>, ack: Option<u64>) {
+    pub(super) fn answer_again(&mut self, cx: &mut Context<'_>, ack: Option<u64>) {
         let Some(token) = self.registered().map(|registered| registered.token.clone()) else { return };
         let listens = self
             .registered()
@@ -197,6 +211,10 @@ impl Session {
     }
 
     fn report(&mut self, cx: &mut Context<'_>, status: tidings_json::Json, id: Option<ReportedId>, ack: Option<u64>) {
+        if is_checked(cx) && self.registered().is_none() {
+            let refusal = Refusal::new(Code::Forbidden, "only a registered device may report");
+            return self.refuse(cx, &refusal, ack);
+        }
         let limit = cx.config.limits.reports_per_socket_per_min;
         if !self.rates.get_or_insert_default().reports.allow(cx.now, limit) {
             let refusal = Refusal::new(Code::RateLimited, format!("more than {limit} reports a minute on this socket"));

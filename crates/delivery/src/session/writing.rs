@@ -1,5 +1,6 @@
 //! What the client gets: control packets, live messages, what waited, windows of a replay.
 
+use super::admitting::is_checked;
 use super::*;
 use crate::config::{DirectEvent, Planted};
 use crate::context::Run;
@@ -191,7 +192,9 @@ impl Session {
     /// The registration is the socket's: `_register` leaves, and nothing follows it before the app listens.
     pub(crate) fn attach(&mut self, cx: &mut Context<'_>, attached: Attached) {
         let Phase::Registering(registering) = std::mem::replace(&mut self.phase, Phase::Anonymous) else { return };
-        let Registering { uid, device_id, socket, silent, ack, previous, held, .. } = *registering;
+        let Registering { wish, device_id, socket, silent, ack, previous, held, .. } = *registering;
+        // The writer is asked for nobody else.
+        let Wish::Known(uid) = wish else { return self.violate(cx) };
         let Some(epoch) = self.epoch.next() else { return self.violate(cx) };
         self.widen_had();
         let mut proving = Proving::starting_at(attached.cursor);
@@ -295,7 +298,7 @@ impl Session {
         match previous {
             Some(previous) => self.phase = Phase::Registered(previous),
             // The handshake's registration failed: it hears what everybody hears, from its connect on.
-            None if self.stream.flow == Flow::Shut => self.stream.replay(cx.processed, cx.budget),
+            None if self.stream.flow == Flow::Shut && !is_checked(cx) => self.stream.replay(cx.processed, cx.budget),
             None => {}
         }
         self.refuse_register(cx, refusal, ack);
@@ -326,7 +329,7 @@ impl Session {
         self.stream.clear(cx.budget);
         let from = self.past.iter().flat_map(|past| &past.had).map(|(_, upto)| *upto).fold(self.stream.given, Position::max);
         // Nothing follows a `_register` before the app listens, also if it registers again meanwhile.
-        self.stream = if listens { Stream::live_from(from) } else { Stream::shut_from(from) };
+        self.stream = if listens { Self::nobodys_stream(cx, from) } else { Stream::shut_from(from) };
         self.tenant = cx.dice.roll() as u32;
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Exit, failed, refused};
-use crate::app::{App, Ended, Wishes};
+use crate::app::{App, Ended, Reread, Wishes};
 use crate::config::{self, Config, Environment, Given, Origin, Value};
 use crate::telemetry;
 
@@ -51,18 +51,23 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Ok(config) => config,
         Err(problems) => return refused(&problems),
     };
-    telemetry::start(&config.log);
+    let level = telemetry::start(&config.log);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the runtime did not start: {error}")),
     };
-    let started = runtime.block_on(App::start(&config, Wishes { accept_clock: flags.accept_clock, demo: flags.demo }));
+    let started = runtime.block_on(App::start(&config, Wishes { accept_clock: flags.accept_clock, demo: flags.demo, level, reread: reread(flags.as_given()) }));
     let mut app = match started {
         Ok(app) => app,
         Err(error) => return failed(&error.to_string()),
     };
     let ended = runtime.block_on(app.run());
     finish(ended, app, runtime)
+}
+
+/// The same flags and environment, and the file as it is then.
+fn reread(given: config::Flags) -> Reread {
+    Box::new(move || Config::load(&given, &Environment::of_process()))
 }
 
 /// Two threads are plenty for a door that waits for the store; the devices have workers of their own.

@@ -15,7 +15,11 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_help_lists_what_there_is_and_nothing_else() {
     let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+<<<<<<< HEAD
     assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor"]);
+=======
+    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "token"]);
+>>>>>>> auth
 }
 
 #[test]
@@ -36,6 +40,8 @@ fn what_can_be_said_is_understood() {
         "doctor",
         "doctor --config a.toml --data d",
         "listen --uid 42 --legacy",
+        "token --uid 42 --secret FILE",
+        "token --app /shop --uid 42 --ttl 90m --secret FILE --signed-uid",
         "listen --uid 42 --legacy --device d1 --url http://[::1]:5000/push",
     ] {
         assert!(read(line).is_ok(), "{line}: {:?}", read(line));
@@ -63,6 +69,9 @@ fn what_makes_no_sense_is_bad_usage() {
         "restore",
         "doctor x",
         "listen --legacy",
+        "token --uid 42",
+        "token --uid 42 --secret FILE --ttl 1w",
+        "token --uid 42 --secret FILE --app shop",
         "listen --uid 42",
         "listen --uid= --legacy",
     ] {

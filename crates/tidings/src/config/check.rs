@@ -19,7 +19,8 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
         retention(config).map(|text| (first_set(["retention.events_s", "retention.bodies_s"]), text)),
     ];
-    found.into_iter().flatten().map(|(origin, text)| Problem { origin, text }).collect()
+    let registration = config.registration.problems().into_iter().map(|(key, text)| (origin(key), text));
+    found.into_iter().flatten().chain(registration).map(|(origin, text)| Problem { origin, text }).collect()
 }
 
 /// In Engine.IO 3 the client's own timer must not pass for an answer of ours.

@@ -1,14 +1,16 @@
 //! The table of keys: name, default, what it must be, what it does. The reference in the documentation is made from it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tidings_delivery::DirectEvent;
 use tidings_gateway::http::{Cors, Network, Proxies};
 use tidings_model::Limits;
+use tidings_registration::Target;
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Format, Value};
+use super::{Auth, Config, Format, Value};
 
 mod form;
 
@@ -186,8 +188,56 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "registration.auth",
         default: "none",
-        says: "none: anyone may register as any uid. Written down, it opens devices.bind beyond loopback.",
-        form: Choice(&["none"], |_, _| {}),
+        says: "Who may register as whom. none: anyone as anyone; written down, it opens devices.bind beyond loopback. jwt: a JWT names the uid. signed: \
+               the uid carries a signature. callback: the business server is asked.",
+        form: Choice(&["none", "jwt", "signed", "callback"], |config, choice| {
+            config.registration.auth = [Auth::None, Auth::Jwt, Auth::Signed, Auth::Callback][choice];
+        }),
+    },
+    Key {
+        name: "registration.jwt.secret_file",
+        default: "",
+        says: "For HS256: a file with the secret that signs, 32 bytes or more. Read again on SIGHUP, as all these files.",
+        form: Text(|config, file| {
+            config.registration.jwt_secret_file = path(file);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "registration.jwt.public_key_file",
+        default: "",
+        says: "For ES256, RS256 or EdDSA: a public key in PEM.",
+        form: Text(|config, file| {
+            config.registration.jwt_public_key_file = path(file);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "registration.jwt.jwks_file",
+        default: "",
+        says: "A JWK set: keys for any of the algorithms, chosen by a token's alg and kid.",
+        form: Text(|config, file| {
+            config.registration.jwt_jwks_file = path(file);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "registration.signed.secret_file",
+        default: "",
+        says: "For signed uids: a file with the secret, 32 bytes or more.",
+        form: Text(|config, file| {
+            config.registration.signed_secret_file = path(file);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "registration.callback.url",
+        default: "",
+        says: "Where the business server is asked: a POST for each registration, answered 200 or 403 within 5 s.",
+        form: Text(|config, text| {
+            config.registration.callback_url = if text.is_empty() { None } else { Some(Target::parse(text)?) };
+            Ok(())
+        }),
     },
     Key {
         name: "legacy.p2p_event",
@@ -317,6 +367,11 @@ pub(crate) const KEYS: &[Key] = &[
         form: Choice(&["text", "json"], |config, choice| config.log.format = [Format::Text, Format::Json][choice]),
     },
 ];
+
+/// Empty: none.
+fn path(file: &str) -> Option<PathBuf> {
+    (!file.is_empty()).then(|| file.into())
+}
 
 fn address(text: &str) -> Result<SocketAddr, String> {
     let named = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
