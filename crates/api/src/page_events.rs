@@ -4,7 +4,7 @@
 //! Socket.IO, or a device where `legacy.client_publish` allows it), they become a publish of the executor here, once.
 
 use tidings_json::{Json, Kind};
-use tidings_model::{AppNo, Code, Draft, MessageId, Strictness};
+use tidings_model::{Accepted, AppNo, Code, Draft, MessageId, Refusal, Strictness};
 
 use crate::error::{Failure, status};
 use crate::executor::Executor;
@@ -75,6 +75,12 @@ impl Declined {
     }
 }
 
+impl From<Refusal> for Declined {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal.into())
+    }
+}
+
 /// Publishes what pages send. A handle; cloning is cheap.
 #[derive(Clone)]
 pub struct PageEvents {
@@ -106,10 +112,7 @@ impl PageEvents {
         };
         let Wish { to, data } = wish;
         let draft = Draft { app, to, data, ttl_s: self.ttl_s, strictness: Strictness::MustBeKnown, idempotency: None };
-        let told = |answer: Result<tidings_model::Accepted, tidings_model::Refusal>| match answer {
-            Ok(accepted) => Ok(accepted.id),
-            Err(refusal) => Err(Declined(refusal.into())),
-        };
+        let told = |answer: Result<Accepted, Refusal>| answer.map(|accepted| accepted.id).map_err(Declined::from);
         self.executor.submit(running, draft, move |answer| reply(told(answer)));
     }
 }

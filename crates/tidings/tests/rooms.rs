@@ -17,7 +17,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tidings-delivery", &["model", "engineio", "socketio"]),
     ("tidings-gateway", &["model", "engineio", "delivery", "store"]),
     ("tidings-api", &["model", "store"]),
-    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "api"]),
+    ("tidings-pages", &["model", "engineio", "socketio", "gateway", "api"]),
+    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "api", "pages"]),
     ("tidings-fuzz", &["model", "engineio", "socketio", "store", "gateway"]),
     ("tidings-sim", &["model", "engineio", "socketio", "delivery", "store"]),
 ];

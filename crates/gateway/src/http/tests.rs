@@ -9,7 +9,7 @@ const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3));
 const SID: Sid = Sid { worker: 1, slot: 2, key: [3; 12] };
 
 fn site() -> Site {
-    Site { paths: vec!["/socket.io/".to_owned()], cors: Cors::Any, proxies: Proxies::default(), body_max: 1000 }
+    Site { paths: vec!["/socket.io/".to_owned()], cors: Cors::Any, proxies: Proxies::default(), guard: None, visits: false, body_max: 1000 }
 }
 
 /// The request and answer settings of a whole head, as text; `(end)` where the connection does not outlive the answer.
@@ -26,6 +26,7 @@ fn seen_at(head: &str, site: &Site) -> String {
         Request::Probe { sid, .. } => format!("probe {}", sid == SID),
         Request::Misplaced { sid } => format!("misplaced {}", sid == SID),
         Request::Preflight { headers } => format!("preflight {headers:?}"),
+        Request::Visit { method, path, query, framed, waits } => format!("visit {method} {path} ?{query} {framed:?} {waits}"),
         Request::Health => "health".to_owned(),
         Request::Answer(page) => format!("{page:?}"),
     };

@@ -17,6 +17,7 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         certificate(&config.backend_tls, "backend").map(|text| (first_set(["backend.tls.cert", "backend.tls.key"]), text)),
         backend_bind(config).map(|text| (origin("backend.bind"), text)),
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
+        sockets_bind(config).map(|text| (origin("backend.sockets"), text)),
     ];
     found.into_iter().flatten().map(|(origin, text)| Problem { origin, text }).collect()
 }
@@ -47,6 +48,15 @@ fn certificate(files: &Files, door: &str) -> Option<String> {
 
 fn backend_bind(config: &Config) -> Option<String> {
     config.backend_door().check().err().map(|why| format!("backend.bind {why}"))
+}
+
+fn sockets_bind(config: &Config) -> Option<String> {
+    let door = config.sockets_door()?;
+    let taken = |bind| door.bind.port() != 0 && door.bind == bind;
+    if taken(config.backend) || config.door.bind.iter().any(|bind| taken(*bind)) {
+        return Some(format!("backend.sockets is {}, where another listener is; what is on one must not be on the other", door.bind));
+    }
+    door.check().err().map(|why| format!("backend.sockets {why}"))
 }
 
 fn same_port(config: &Config) -> Option<String> {

@@ -184,10 +184,25 @@ pub(crate) const KEYS: &[Key] = &[
         }),
     },
     Key {
+        name: "backend.sockets",
+        default: "",
+        says: "Where pages and services publish over Socket.IO, on the namespace /backend; 127.0.0.1:5002 is usual. Empty: nowhere. Loopback only, as there are no keys yet.",
+        form: Text(|config, text| {
+            config.sockets = if text.is_empty() { None } else { Some(address(text)?) };
+            Ok(())
+        }),
+    },
+    Key {
         name: "registration.auth",
         default: "none",
         says: "none: anyone may register as any uid. Written down, it opens devices.bind beyond loopback.",
         form: Choice(&["none"], |_, _| {}),
+    },
+    Key {
+        name: "legacy.client_publish",
+        default: "false",
+        says: "Devices may publish: broadcast and p2p, as the tutorial's pages do. Anyone who reaches the devices' listener is then a backend.",
+        form: Switch(|config, on| config.client_publish = on),
     },
     Key {
         name: "legacy.p2p_event",
