@@ -19,6 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tidings-api", &["model", "store"]),
     ("tidings-pages", &["model", "engineio", "socketio", "gateway", "api"]),
     ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "api", "pages"]),
+    ("tidings-tutorial", &["model", "store", "delivery", "gateway", "api", "pages"]),
     ("tidings-fuzz", &["model", "engineio", "socketio", "store", "gateway"]),
     ("tidings-sim", &["model", "engineio", "socketio", "delivery", "store"]),
 ];
