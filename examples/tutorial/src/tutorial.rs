@@ -52,10 +52,10 @@ impl Companion for Tutorial {
     }
 
     fn visit(&mut self, visitor: Visitor, visit: Visit<'_>) -> Reception {
-        match (visit.method, visit.path) {
-            ("POST", "/message") => self.post_message(visitor, visit.body),
-            ("GET" | "HEAD", path) => site::document(path).map_or(Reception::Unknown, Reception::Answer),
-            (_, path) if path == "/message" || site::document(path).is_some() => Reception::Answer(site::wrong_method()),
+        match (visit.method, visit.path, site::document(visit.path)) {
+            ("POST", "/message", _) => self.post_message(visitor, visit.body),
+            ("GET" | "HEAD", _, Some(document)) => Reception::Answer(document),
+            (_, "/message", _) | (_, _, Some(_)) => Reception::Answer(site::wrong_method()),
             _ => Reception::Unknown,
         }
     }
