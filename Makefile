@@ -8,7 +8,7 @@ run: build
 	@./scripts/run
 
 build:
-	@$(CARGO) build --release --bin tidings
+	@$(CARGO) build --release -p tidings -p tidings-tutorial
 
 test: tools build unit clients
 

@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tidings_model::Limits;
-use tidings_store::Store;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,7 +24,6 @@ mod watched;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub bind: SocketAddr,
-    pub limits: Limits,
     /// The lifetime of what comes through `/message`, in seconds.
     pub legacy_ttl_s: u32,
     /// Serve the demo page, whose device connects there.
@@ -89,12 +86,11 @@ pub struct Backend {
 
 impl Backend {
     /// Binds and serves. To be called within a tokio runtime.
-    pub fn start(config: &Config, store: Store) -> Result<Self, StartError> {
+    pub fn start(config: &Config, executor: Executor) -> Result<Self, StartError> {
         config.check()?;
         let bind = config.bind;
         let listener = listen(bind).map_err(|error| StartError::Bind { bind, error })?;
         let addr = listener.local_addr().map_err(|error| StartError::Bind { bind, error })?;
-        let executor = Executor::new(store, config.limits.clone());
         let face = Face {
             executor: executor.clone(),
             legacy_ttl_s: config.legacy_ttl_s,

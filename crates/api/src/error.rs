@@ -84,6 +84,17 @@ impl Failure {
         self.0.refusal.retry_after_ms.map(|ms| ms.div_ceil(1000))
     }
 
+    /// `{code, message, field?}`: what a socket is told.
+    pub(crate) fn brief(&self) -> String {
+        let Parts { refusal, field, .. } = &*self.0;
+        let mut error = Object::new();
+        error.text("code", refusal.code.as_str()).text("message", &refusal.message);
+        if let Some(field) = field.as_deref().or(refusal.field) {
+            error.text("field", field);
+        }
+        error.finish()
+    }
+
     pub(crate) fn body(&self, request_id: &str) -> String {
         let Parts { refusal, field, .. } = &*self.0;
         let mut error = Object::new();

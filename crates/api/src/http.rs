@@ -29,6 +29,9 @@ pub(crate) mod metrics;
 mod query;
 mod time;
 
+pub use keyless::keyless_admits;
+pub(crate) use message::Wish;
+
 /// What the handlers call.
 #[derive(Clone)]
 pub(crate) struct Face {

@@ -9,6 +9,7 @@ mod error;
 mod executor;
 mod http;
 mod object;
+mod page_events;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
@@ -16,3 +17,5 @@ pub use executor::{EventsError, Executor, Running};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::metrics::Metrics;
+pub use http::keyless_admits;
+pub use page_events::{Declined, PageEvent, PageEvents};

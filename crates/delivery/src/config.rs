@@ -42,6 +42,8 @@ pub struct Config {
     pub slow_proof: bool,
     /// `trusted_proxies` pass WebSocket frames through untouched.
     pub proxy_tunnels: bool,
+    /// Events beyond the contract that devices may send: whoever runs the roster hears them.
+    pub heard: Vec<String>,
     pub limits: Limits,
     /// For public socket ids; not secret.
     pub seed: u64,
@@ -70,6 +72,12 @@ pub enum Planted {
     NoListening,
 }
 
+impl Config {
+    pub(crate) fn hears(&self, name: &str) -> bool {
+        self.heard.iter().any(|heard| heard == name)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -89,6 +97,7 @@ impl Default for Config {
             proof_within: Duration::from_secs(4),
             slow_proof: false,
             proxy_tunnels: true,
+            heard: Vec::new(),
             limits: Limits::default(),
             seed: 0,
             planted: None,

@@ -7,7 +7,7 @@ use tidings_json::Json;
 use tidings_model::{Dev, DirectProof, MessageId, Millis, Position};
 
 use crate::config::Config;
-use crate::output::Output;
+use crate::output::{Heard, Output};
 use crate::rate::Questions;
 use crate::stream::Item;
 
@@ -53,6 +53,10 @@ pub(crate) enum Effect {
     /// A proof of a registration that the socket served before.
     FormerProven(FormerProof),
     Report(Said),
+    /// An event beyond the contract that somebody wants to hear; and the ack that it asks for.
+    Heard(Heard, Option<u64>),
+    /// A page event from a device that may not send one, and nobody to tell.
+    Ignored,
     /// The next window of mail.
     Read {
         after: Position,

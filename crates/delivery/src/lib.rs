@@ -20,5 +20,5 @@ mod slab;
 mod stream;
 
 pub use config::{Config, DirectEvent, Planted, Registration};
-pub use output::{Output, Query, Ticket};
+pub use output::{Heard, Output, Query, Saying, Ticket};
 pub use roster::{Client, Counters, Found, Roster, Traveller};

@@ -24,6 +24,23 @@ pub enum Query {
     Broadcasts(BroadcastQuery),
 }
 
+/// An event beyond the contract, as a device sent it; its arguments are raw JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub name: String,
+    pub args: Vec<String>,
+}
+
+/// What a socket is told by whoever hears such events. Live only: nothing of it is kept, and a socket that does not read
+/// goes without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// The answer to the event that asked for it; one JSON value.
+    Ack(String),
+    /// `args` are JSON values, separated by commas.
+    Event { name: String, args: String },
+}
+
 #[derive(Debug)]
 pub enum Output {
     Do(u32, Action),
@@ -33,6 +50,10 @@ pub enum Output {
     Gone(u32),
     /// For the verifier; the verdict comes back with the slot and the socket.
     Check(u32, SocketId, Box<Claim>),
+    /// A socket that may have been heard has left its namespace, and stays connected.
+    Left(u32),
+    /// An event named in `Config::heard`. The ticket is the socket; its `ack` is what an answer goes to, if one is wanted.
+    Heard(Ticket, Heard),
     /// For the writer; the answer comes back with the ticket. Order matters and nothing may be dropped.
     Ask(Ticket, Request),
     /// For a reader; the page comes back with the ticket.

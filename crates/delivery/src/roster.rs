@@ -16,7 +16,7 @@ mod registering;
 
 use crate::config::Config;
 use crate::context::{Context, Dice, Effect};
-use crate::output::{Output, Query, Ticket};
+use crate::output::{Heard, Output, Query, Saying, Ticket};
 use crate::rate::{Questions, Rate};
 use crate::session::{Peer, Phase, Session};
 use crate::slab::Slab;
@@ -82,6 +82,8 @@ pub struct Counters {
     pub displaced: u64,
     pub refused_registers: u64,
     pub restarts: u64,
+    /// Page events from devices that may not send them, and asked for no ack.
+    pub ignored_page_events: u64,
 }
 
 impl std::ops::Add for Counters {
@@ -101,6 +103,7 @@ impl std::ops::Add for Counters {
             displaced: self.displaced + other.displaced,
             refused_registers: self.refused_registers + other.refused_registers,
             restarts: self.restarts + other.restarts,
+            ignored_page_events: self.ignored_page_events + other.ignored_page_events,
         }
     }
 }
@@ -286,12 +289,17 @@ impl Roster {
             Effect::Left => {
                 self.unlist(slot);
                 self.detach(now, slot);
+                if !self.config.heard.is_empty() {
+                    self.out.push_back(Output::Left(slot));
+                }
             }
             Effect::Register => self.register(now, slot),
             Effect::Restarted => self.counters.restarts += 1,
             Effect::Proven => self.saving.dirty(slot),
             Effect::FormerProven(proof) => self.saving.former(proof),
             Effect::Report(said) => self.report(slot, said),
+            Effect::Heard(heard, ack) => self.heard(slot, heard, ack),
+            Effect::Ignored => self.counters.ignored_page_events += 1,
             Effect::Read { after, upto } => {
                 self.counters.windows += 1;
                 self.read(slot, after, upto);
@@ -331,6 +339,18 @@ impl Roster {
             && let Some(session) = self.sessions.get_mut(moved)
         {
             session.member = place;
+        }
+    }
+
+    fn heard(&mut self, slot: u32, heard: Heard, ack: Option<u64>) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        self.out.push_back(Output::Heard(Ticket { ack, ..session.ticket(slot) }, heard));
+    }
+
+    /// Tells a socket something beyond the contract; one that is gone, or does not read, goes without.
+    pub fn say(&mut self, now: Moment, ticket: Ticket, saying: &Saying) {
+        if self.is_tenant(ticket) {
+            self.with(now, ticket.slot, |session, cx| session.told(cx, ticket.ack, saying));
         }
     }
 

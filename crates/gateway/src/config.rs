@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::Certificate;
-use crate::http::{Cors, Proxies, Site};
+use crate::http::{Cors, Guard, Proxies, Site};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -18,6 +18,10 @@ pub struct Config {
     pub trusted_proxies: Proxies,
     /// TLS on every address; None: plain.
     pub certificate: Option<Certificate>,
+    /// Who may ask at all, judged by a head. None: anybody.
+    pub guard: Option<Guard>,
+    /// Requests outside of `paths` go to the house; else they are answered 404.
+    pub visits: bool,
     /// None: what the open-file limit allows, less 512.
     pub max_connections: Option<usize>,
     /// How long a peer may leave bytes unacknowledged: pingInterval + pingTimeout.
@@ -61,6 +65,8 @@ impl Default for Config {
             cors: Cors::Any,
             trusted_proxies: Proxies::default(),
             certificate: None,
+            guard: None,
+            visits: false,
             max_connections: None,
             patience: Duration::from_secs(45),
             deadlines: Deadlines::default(),
@@ -77,6 +83,8 @@ impl Config {
             paths: self.paths.iter().map(|path| format!("/{}/", path.trim_matches('/')).replace("//", "/")).collect(),
             cors: self.cors.clone(),
             proxies: self.trusted_proxies.clone(),
+            guard: self.guard.clone(),
+            visits: self.visits,
             body_max: self.max_http_buffer,
         }
     }

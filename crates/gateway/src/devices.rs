@@ -8,14 +8,21 @@ use std::io;
 use std::sync::Arc;
 
 use tidings_delivery::{
-    Client as Peer, Config as Sessions, Counters, Found as Place, Output as Wish, Query, Registration, Roster, Ticket, Traveller,
+    Client as Peer, Config as Sessions, Counters, Found as Place, Output as Wish, Query, Registration, Roster, Traveller,
 };
+pub use tidings_delivery::{Heard, Saying, Ticket};
 use tidings_engineio::{Input, Moment, Opening, Response, Sid};
 use tidings_model::{Answer, Claim, Code, FeedItem, Millis, Page, Position, Refusal, Request, SocketId, Verdict};
 use tidings_store::{Lane, PageReply, ReadError, Reply, Store};
 
 use crate::metrics::{Gauge, Numbers};
-use crate::{Client, Config, Door, Found, Gateway, Mailbox, Output, Sender, Slot, StartError, clock, inbox};
+use crate::{
+    Client, Config, Document, Door, Found, Gateway, Mailbox, Output, Reception, Sender, Slot, StartError, Visit, Visitor, clock, inbox,
+};
+
+mod companion;
+
+pub use companion::{Companion, Voice};
 
 /// Bytes of the log that are read at once where the feed was skipped.
 const CATCH_UP_BYTES: usize = 4 << 20;
@@ -26,6 +33,10 @@ pub enum Mail {
     Answer(Ticket, Answer),
     Page(Ticket, Result<Page, ReadError>),
     Verdict(u32, SocketId, Verdict),
+    /// A companion's late word.
+    Say(Ticket, Saying),
+    /// A companion's late answer to a visit.
+    Visited(Visitor, Document),
 }
 
 /// Takes a verdict back to the worker that asked for it.
@@ -45,6 +56,9 @@ pub struct Devices {
     /// Requests that the store's lane had no room for, in order.
     unsent: VecDeque<(Ticket, Request)>,
     now: Moment,
+    companion: Option<Box<dyn Companion>>,
+    /// Answers to visits.
+    visited: VecDeque<(Visitor, Document)>,
     counters: Arc<std::sync::Mutex<Counters>>,
 }
 
@@ -57,12 +71,24 @@ pub struct DeviceDoor {
 /// Opens the door: `workers` threads, each with its roster, following the store's log from where it stands now.
 /// `sessions` is what each roster is told; worker numbers are filled in. With a `verifier` nobody registers unchecked.
 pub fn start(config: &Config, sessions: &Sessions, store: &Store, verifier: Option<&Verifier>) -> Result<DeviceDoor, StartError> {
+    start_with(config, sessions, store, verifier, |_| None)
+}
+
+/// As `start`, with a companion for each worker: what hears the events in `sessions.heard` and answers visits.
+pub fn start_with(
+    config: &Config,
+    sessions: &Sessions,
+    store: &Store,
+    verifier: Option<&Verifier>,
+    companion: impl Fn(Voice) -> Option<Box<dyn Companion>>,
+) -> Result<DeviceDoor, StartError> {
     let inboxes: Vec<(Sender<Mail>, Mailbox<Mail>)> =
         (0..sessions.workers).map(|_| inbox()).collect::<io::Result<_>>().map_err(StartError::System)?;
     let mut counters = Vec::new();
     let mut houses = Vec::new();
     for (worker, (sender, mailbox)) in inboxes.into_iter().enumerate() {
-        let devices = Devices::new(worker, sessions, store, verifier, &sender);
+        let mut devices = Devices::new(worker, sessions, store, verifier, &sender);
+        devices.companion = companion(Voice::new(sender.clone()));
         counters.push(Arc::clone(&devices.counters));
         store.follow(worker, Box::new(move |item| sender.feed(Mail::Feed(item)).is_ok()));
         houses.push((devices, mailbox));
@@ -109,8 +135,18 @@ impl Devices {
         let clock = Millis(store.now().0.saturating_sub(now.0));
         let roster = Roster::new(config, clock, store.durable());
         let counters = Arc::default();
-        let unsent = VecDeque::new();
-        Self { worker, roster, store: store.clone(), verifier: verifier.cloned(), mail: mail.clone(), unsent, now, counters }
+        Self {
+            worker,
+            roster,
+            store: store.clone(),
+            verifier: verifier.cloned(),
+            mail: mail.clone(),
+            unsent: VecDeque::new(),
+            now,
+            companion: None,
+            visited: VecDeque::new(),
+            counters,
+        }
     }
 
     /// Reads the log up to `upto`, as far as anything in it concerns this worker.
@@ -193,6 +229,22 @@ impl Devices {
         verifier(claim, Box::new(move |verdict| drop(mail.tell(Mail::Verdict(slot, socket, verdict)))));
     }
 
+    fn heard(&mut self, from: Ticket, heard: Heard) {
+        let said = self.companion.as_mut().map(|companion| companion.hear(from, heard)).unwrap_or_default();
+        self.say(said);
+    }
+
+    fn gone(&mut self, slot: u32) {
+        let said = self.companion.as_mut().map(|companion| companion.gone(slot)).unwrap_or_default();
+        self.say(said);
+    }
+
+    fn say(&mut self, said: Vec<(Ticket, Saying)>) {
+        for (to, saying) in said {
+            self.roster.say(self.now, to, &saying);
+        }
+    }
+
     fn read(&mut self, ticket: Ticket, query: Query) {
         let mail = self.mail.clone();
         let reply: PageReply = Box::new(move |page| {
@@ -243,6 +295,10 @@ impl Door for Devices {
         self.roster.handle_timeout(now, slot.0);
     }
 
+    fn visit(&mut self, _: Moment, visitor: Visitor, visit: Visit<'_>) -> Reception {
+        self.companion.as_mut().map_or(Reception::Unknown, |companion| companion.visit(visitor, visit))
+    }
+
     fn mail(&mut self, now: Moment, mail: Mail) {
         self.now = now;
         match mail {
@@ -250,17 +306,27 @@ impl Door for Devices {
             Mail::Answer(ticket, answer) => self.answer(now, ticket, answer),
             Mail::Page(ticket, page) => self.page(now, ticket, page),
             Mail::Verdict(slot, socket, verdict) => self.roster.checked(now, slot, socket, verdict),
+            Mail::Say(ticket, saying) => self.roster.say(now, ticket, &saying),
+            Mail::Visited(visitor, document) => self.visited.push_back((visitor, document)),
         }
     }
 
     fn output(&mut self) -> Option<Output> {
+        if let Some((visitor, document)) = self.visited.pop_front() {
+            return Some(Output::Answer(visitor, document));
+        }
         loop {
             match self.roster.poll_output(self.now)? {
                 Wish::Do(slot, action) => return Some(Output::Do(Slot(slot), action)),
                 Wish::Wake(slot, at) => return Some(Output::Wake(Slot(slot), at)),
                 Wish::Move(slot, to) => return Some(Output::Move(Slot(slot), to)),
-                Wish::Gone(slot) => return Some(Output::Gone(Slot(slot))),
                 Wish::Check(slot, socket, claim) => self.check(slot, socket, *claim),
+                Wish::Gone(slot) => {
+                    self.gone(slot);
+                    return Some(Output::Gone(Slot(slot)));
+                }
+                Wish::Left(slot) => self.gone(slot),
+                Wish::Heard(from, heard) => self.heard(from, heard),
                 Wish::Ask(ticket, request) => self.ask(ticket, request),
                 Wish::Read(ticket, query) => self.read(ticket, query),
             }

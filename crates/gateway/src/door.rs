@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use tidings_engineio::{Action, Input, Moment, Opening, Response, Sid};
 
 /// A session's place in its worker's house; stable for its life there, then reused.
@@ -23,6 +24,38 @@ pub struct Client<'a> {
     pub trusted: bool,
     /// Which of the door's paths it asked for.
     pub place: usize,
+}
+
+/// A request outside of the door's paths, where `Config::visits` lets them in.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    /// Behind the `?`, as it came.
+    pub query: &'a str,
+    pub body: &'a [u8],
+}
+
+/// The connection that a visit's answer goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Visitor(pub(crate) u64);
+
+/// An answer to a visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Bytes,
+}
+
+/// What a house makes of a visit.
+#[derive(Debug)]
+pub enum Reception {
+    /// There is nothing at that path.
+    Unknown,
+    Answer(Document),
+    /// An [`Output::Answer`] follows; within the body's deadline, or the connection is closed.
+    Later,
 }
 
 /// Where a session id leads.
@@ -44,6 +77,8 @@ pub enum Output {
     Wake(Slot, Moment),
     /// Once the current turn's input is consumed: the session goes to that worker, with its connections and unread bytes.
     Move(Slot, u16),
+    /// To a visit that was received with `Later`.
+    Answer(Visitor, Document),
     /// The session is over: the slot is free. Connections that it still has are ended with FIN
     /// (an open GET or POST that was not answered too).
     Gone(Slot),
@@ -63,6 +98,10 @@ pub trait Door: Send + 'static {
     fn find(&self, sid: &Sid) -> Found;
     fn input(&mut self, now: Moment, slot: Slot, input: Input<'_>);
     fn timeout(&mut self, now: Moment, slot: Slot);
+    fn visit(&mut self, now: Moment, visitor: Visitor, visit: Visit<'_>) -> Reception {
+        let _ = (now, visitor, visit);
+        Reception::Unknown
+    }
     fn mail(&mut self, now: Moment, mail: Self::Mail);
     /// Everything that input, timeouts and mail led to. Drained after each of them; a long walk may give a slice at a
     /// time and say by `has_more` that it wants to be asked again after the worker has served its reads.

@@ -13,6 +13,7 @@ mod body;
 mod cors;
 mod fields;
 mod forwarded;
+mod guard;
 mod query;
 mod response;
 
@@ -22,7 +23,8 @@ mod tests;
 pub use body::{Body, BodyFault, Framed};
 pub use cors::Cors;
 pub use forwarded::{BadNetwork, Network, Proxies};
-pub use response::{Page, Reply, render, render_continue, render_preflight, render_switch};
+pub use guard::{Guard, Provenance};
+pub use response::{Page, Reply, render, render_continue, render_document, render_preflight, render_switch};
 
 use crate::Client;
 use fields::{Fields, Framing};
@@ -41,6 +43,9 @@ pub struct Site {
     pub paths: Vec<String>,
     pub cors: Cors,
     pub proxies: Proxies,
+    pub guard: Option<Guard>,
+    /// What is not under `paths` is a visit to the house.
+    pub visits: bool,
     /// Bytes of a POST's body.
     pub body_max: usize,
 }
@@ -106,6 +111,14 @@ pub enum Request<'a> {
         headers: Option<&'a str>,
     },
     Health,
+    /// For the house. `framed`: it has a body; `waits`: that is sent after a `100 Continue`.
+    Visit {
+        method: &'a str,
+        path: &'a str,
+        query: &'a str,
+        framed: Option<Framed>,
+        waits: bool,
+    },
     /// Answered without looking further.
     Answer(Page),
 }
@@ -172,11 +185,15 @@ fn parse<'a>(head: &'a [u8], peer: IpAddr, site: &Site) -> Head<'a> {
         Err(status) => return refuse(head.len(), Page::Status(status)),
     };
     let mut reply = fields.reply(method, minor, &site.cors);
-    let request = Line { method, target, peer, site, fields: &fields, framing: &framing }.request();
+    let admitted = || site.guard.as_ref().is_none_or(|guard| guard.admits(&Provenance::read(parsed.headers, split(target).0 == HEALTH)));
+    let request = match admitted() {
+        true => Line { method, target, peer, site, fields: &fields, framing: &framing }.request(),
+        false => Request::Answer(Page::Forbidden),
+    };
     // A body that nobody reads ends the connection with its answer.
-    let reads_body = matches!(request, Request::Post { .. });
+    let reads_body = matches!(request, Request::Post { .. } | Request::Visit { .. });
     reply.close |= framing != Framing::None && !reads_body;
-    if let Request::Post { framed: Framed::Length(length), .. } = &request
+    if let Request::Post { framed: Framed::Length(length), .. } | Request::Visit { framed: Some(Framed::Length(length)), .. } = &request
         && *length > site.body_max
     {
         reply.close = true;
@@ -204,11 +221,24 @@ impl<'a> Line<'_, 'a> {
                 _ => Request::Answer(Page::Status(405)),
             };
         }
-        let Some(place) = self.place(path) else { return Request::Answer(Page::Status(404)) };
+        let place = match self.place(path) {
+            Some(place) => place,
+            None if self.site.visits => return self.visit(path, query),
+            None => return Request::Answer(Page::Status(404)),
+        };
         if self.method == "OPTIONS" {
             return Request::Preflight { headers: self.fields.requested_headers };
         }
         self.engine(query, place).unwrap_or_else(|fault| Request::Answer(Page::Fault(fault)))
+    }
+
+    fn visit(&self, path: &'a str, query: &'a str) -> Request<'a> {
+        let framed = match *self.framing {
+            Framing::None => None,
+            Framing::Length(length) => Some(Framed::Length(length)),
+            Framing::Chunked => Some(Framed::Chunked),
+        };
+        Request::Visit { method: self.method, path, query, framed, waits: self.fields.expects_continue }
     }
 
     /// By prefix, as the reference does; and the path without its last slash.

@@ -19,7 +19,7 @@ mod wheel;
 mod worker;
 
 pub use config::{Config, Deadlines};
-pub use door::{Client, Door, Found, Output, Slot};
+pub use door::{Client, Document, Door, Found, Output, Reception, Slot, Visit, Visitor};
 pub use gateway::{Gateway, StartError, WorkerDied};
 pub use inbox::{FEED_MAX, Mailbox, Refused, Sender, inbox};
 pub use metrics::{Gauge, Numbers};

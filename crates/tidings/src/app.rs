@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_api::{Backend, Demo, StartError as Backends};
-use tidings_gateway::StartError as Devices;
-use tidings_gateway::devices::{self, DeviceDoor, Verifier};
+use tidings_api::{Backend, Demo, Executor, PageEvents, StartError as Backends};
+use tidings_gateway::devices::{self, Companion, DeviceDoor, Verifier};
+use tidings_gateway::{StartError as Devices, WorkerDied};
+use tidings_pages::{Publishing, SocketDoor, StartError as Sockets};
 use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
 use tokio::task::spawn_blocking;
@@ -53,6 +54,7 @@ pub(crate) struct App {
 /// What is stopped, in this order.
 struct Rooms {
     devices: Option<DeviceDoor>,
+    sockets: Option<SocketDoor>,
     backend: Option<Backend>,
     owner: Option<Owner>,
     data: PathBuf,
@@ -68,6 +70,7 @@ pub(crate) enum StartError {
     Backend(Backends),
     Certificate(LoadError),
     Registration(tidings_registration::StartError),
+    Sockets(Sockets),
     System { doing: &'static str, error: io::Error },
 }
 
@@ -81,6 +84,11 @@ impl fmt::Display for StartError {
             Self::Backend(error @ Backends::Keyless { .. }) => error.fmt(f),
             Self::Certificate(error) => write!(f, "a tls setting {error}"),
             Self::Registration(error) => error.fmt(f),
+            Self::Sockets(error @ Sockets::Gateway(Devices::Bind { addr, cause })) => {
+                write!(f, "{error}{}", advice(*addr, cause, "backend.sockets ="))
+            }
+            Self::Sockets(Sockets::Gateway(error @ Devices::System(cause))) => write!(f, "{error}: {cause}"),
+            Self::Sockets(error @ Sockets::Keyless { .. }) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -116,24 +124,31 @@ impl App {
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
+        let executor = Executor::new(store.clone(), config.limits.clone());
+        let events = PageEvents::new(executor.clone(), config.legacy_ttl_s);
         let door = tidings_gateway::Config { certificate: certificates.devices(), ..config.devices_door() };
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
         let verifier = registrar.clone().map(verifier);
-        let devices = devices::start(&door, &config.sessions(), &store, verifier.as_ref()).map_err(StartError::Devices)?;
+        let devices = open_devices(config, &door, (&store, &events), verifier.as_ref()).map_err(StartError::Devices)?;
+        let sockets = config.sockets_door().map(|door| {
+            tidings_pages::start(&tidings_pages::Config { certificate: certificates.sockets(), ..door }, events)
+        });
+        let sockets = sockets.transpose().map_err(StartError::Sockets)?;
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
         let metrics = metrics::source(devices.watch(), store.clone());
         let door = tidings_api::Config { demo, metrics, tls: certificates.backend(), ..config.backend_door() };
-        let backend = Backend::start(&door, store).map_err(StartError::Backend)?;
+        let backend = Backend::start(&door, executor).map_err(StartError::Backend)?;
         let addresses = Addresses {
             devices: devices.gateway().addr(),
             backend: backend.addr(),
+            sockets: sockets.as_ref().map(SocketDoor::addr),
             demo: wishes.demo,
             tls: addresses::Tls { devices: certificates.devices().is_some(), backend: certificates.backend().is_some() },
         };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
         warn!("no keys: whoever is on this machine may call the backend listener");
         let (fatal, data) = (owner.watch(), config.data.clone());
-        let rooms = Rooms { devices: Some(devices), backend: Some(backend), owner: Some(owner), data, patience: config.drain };
+        let rooms = Rooms { devices: Some(devices), sockets, backend: Some(backend), owner: Some(owner), data, patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
@@ -144,7 +159,7 @@ impl App {
         tokio::select! {
             name = stopped(&mut self.signals, &self.renewal) => info!(signal = name, "stopping"),
             broken = broken => return self.rooms.broken(broken.ok().flatten()),
-            () = self.rooms.worker_died() => return Ended::Broken("a worker of the devices' door died; the log has its last words".to_owned()),
+            () = self.rooms.worker_died() => return Ended::Broken("a worker of a Socket.IO door died; the log has its last words".to_owned()),
         }
         tokio::select! {
             biased;
@@ -179,7 +194,10 @@ impl Rooms {
 
     /// Resolves when a worker has ended by itself: a bug of ours, and its devices are stuck.
     async fn worker_died(&self) {
-        let is_dead = || self.devices.as_ref().is_some_and(|devices| devices.gateway().has_died());
+        let is_dead = || {
+            let devices = self.devices.as_ref().is_some_and(|devices| devices.gateway().has_died());
+            devices || self.sockets.as_ref().is_some_and(SocketDoor::has_died)
+        };
         while !is_dead() {
             sleep(WATCH).await;
         }
@@ -211,11 +229,11 @@ impl Rooms {
         if let Some(devices) = self.devices.take() {
             let gateway = devices.into_gateway();
             gateway.stop(self.patience);
-            match spawn_blocking(|| gateway.join()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(died)) => error!(%died, "while the devices' door closed"),
-                Err(panic) => error!(%panic, "while the devices' door closed"),
-            }
+            joined("devices", move || gateway.join()).await;
+        }
+        if let Some(sockets) = self.sockets.take() {
+            sockets.stop(self.patience);
+            joined("sockets", move || sockets.join()).await;
         }
         if let Some(backend) = self.backend.take() {
             backend.close().await;
@@ -226,6 +244,30 @@ impl Rooms {
 /// The devices' door knows no credentials, and the registrar no door.
 fn verifier(registrar: Registrar) -> Verifier {
     Arc::new(move |claim, reply| registrar.check(claim, reply))
+}
+
+/// The end of a Socket.IO door's workers.
+async fn joined(door: &'static str, join: impl FnOnce() -> Result<(), WorkerDied> + Send + 'static) {
+    match spawn_blocking(join).await {
+        Ok(Ok(())) => {}
+        Ok(Err(died)) => error!(door, %died, "while the door closed"),
+        Err(panic) => error!(door, %panic, "while the door closed"),
+    }
+}
+
+/// What devices publish goes the way that all page events go.
+fn open_devices(
+    config: &Config,
+    door: &tidings_gateway::Config,
+    (store, events): (&Store, &PageEvents),
+    verifier: Option<&Verifier>,
+) -> Result<DeviceDoor, Devices> {
+    if config.client_publish {
+        warn!("legacy.client_publish: whoever reaches the devices' listener may send to everyone");
+    }
+    devices::start_with(door, &config.sessions(), store, verifier, |voice| {
+        config.client_publish.then(|| Box::new(Publishing::new(events.clone(), voice)) as Box<dyn Companion>)
+    })
 }
 
 fn open_store(config: &Config, accept_clock: bool) -> Result<(Store, Owner), OpenError> {

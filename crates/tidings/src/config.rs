@@ -45,6 +45,10 @@ pub(crate) struct Config {
     pub backend: SocketAddr,
     pub devices_tls: Files,
     pub backend_tls: Files,
+    /// The backend's Socket.IO listener, where there is one.
+    pub sockets: Option<SocketAddr>,
+    /// Devices may emit page events.
+    pub client_publish: bool,
     /// The lifetime of what comes through `/message`, in seconds.
     pub legacy_ttl_s: u32,
     pub registration: Registration,
@@ -85,6 +89,8 @@ impl Config {
             backend: SocketAddr::from(([127, 0, 0, 1], 0)),
             devices_tls: Files::default(),
             backend_tls: Files::default(),
+            sockets: None,
+            client_publish: false,
             legacy_ttl_s: 0,
             registration: Registration::default(),
             limits: Limits::default(),
@@ -108,19 +114,40 @@ impl Config {
 
     /// What its sessions are told.
     pub(crate) fn sessions(&self) -> tidings_delivery::Config {
-        tidings_delivery::Config { workers: self.workers(), limits: self.limits.clone(), ..self.sessions.clone() }
+        let heard = if self.client_publish { tidings_pages::Publishing::heard().collect() } else { Vec::new() };
+        tidings_delivery::Config { workers: self.workers(), limits: self.limits.clone(), heard, ..self.sessions.clone() }
     }
 
     /// What the backend's door is built from.
     pub(crate) fn backend_door(&self) -> tidings_api::Config {
         tidings_api::Config {
             bind: self.backend,
-            limits: self.limits.clone(),
             legacy_ttl_s: self.legacy_ttl_s,
             demo: None,
             tls: None,
             metrics: tidings_api::Metrics::none(),
         }
+    }
+
+    /// What the backend's Socket.IO door is built from, where there is one.
+    pub(crate) fn sockets_door(&self) -> Option<tidings_pages::Config> {
+        Some(tidings_pages::Config {
+            bind: self.sockets?,
+            engine: self.sessions.engine.clone(),
+            connect_timeout: self.sessions.connect_timeout,
+            max_http_buffer: self.door.max_http_buffer,
+            certificate: None,
+        })
+    }
+
+    /// What the backend's Socket.IO door is built from, where there is one.
+    pub(crate) fn sockets_door(&self) -> Option<tidings_pages::Config> {
+        Some(tidings_pages::Config {
+            bind: self.sockets?,
+            engine: self.sessions.engine.clone(),
+            connect_timeout: self.sessions.connect_timeout,
+            max_http_buffer: self.door.max_http_buffer,
+        })
     }
 
     /// What a server starts with.

@@ -73,13 +73,24 @@ fn unreadable(path: &Path) -> impl FnOnce(PemError) -> LoadError + Copy {
 /// The certificates that are served, and where they came from.
 pub(crate) struct Certificates {
     devices: Option<(Files, Certificate)>,
-    backend: Option<(Files, watch::Sender<Arc<ServerConfig>>)>,
+    backend: Option<BackendSide>,
+}
+
+/// One certificate, for the backend's two listeners.
+struct BackendSide {
+    files: Files,
+    http: watch::Sender<Arc<ServerConfig>>,
+    sockets: Certificate,
 }
 
 impl Certificates {
     pub(crate) fn load(devices: &Files, backend: &Files) -> Result<Self, LoadError> {
         let device = devices.load()?.map(|config| (devices.clone(), Certificate::new(config)));
-        let backend = backend.load()?.map(|config| (backend.clone(), watch::Sender::new(config)));
+        let backend = backend.load()?.map(|config| BackendSide {
+            files: backend.clone(),
+            http: watch::Sender::new(Arc::clone(&config)),
+            sockets: Certificate::new(config),
+        });
         Ok(Self { devices: device, backend })
     }
 
@@ -88,7 +99,11 @@ impl Certificates {
     }
 
     pub(crate) fn backend(&self) -> Option<watch::Receiver<Arc<ServerConfig>>> {
-        self.backend.as_ref().map(|(_, certificate)| certificate.subscribe())
+        self.backend.as_ref().map(|side| side.http.subscribe())
+    }
+
+    pub(crate) fn sockets(&self) -> Option<Certificate> {
+        self.backend.as_ref().map(|side| side.sockets.clone())
     }
 
     /// Reads the files again. One that cannot be used leaves what is served as it was. Open connections go on as they are.
@@ -96,8 +111,11 @@ impl Certificates {
         if let Some((files, certificate)) = &self.devices {
             files.load()?.into_iter().for_each(|config| certificate.replace(config));
         }
-        if let Some((files, certificate)) = &self.backend {
-            files.load()?.into_iter().for_each(|config| drop(certificate.send_replace(config)));
+        if let Some(BackendSide { files, http, sockets }) = &self.backend
+            && let Some(config) = files.load()?
+        {
+            sockets.replace(Arc::clone(&config));
+            http.send_replace(config);
         }
         Ok(())
     }

@@ -19,13 +19,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tidings-gateway", &["model", "engineio", "delivery", "store"]),
     ("tidings-registration", &["model"]),
     ("tidings-api", &["model", "store"]),
-<<<<<<< HEAD
-    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "api"]),
+    ("tidings-pages", &["model", "engineio", "socketio", "gateway", "api"]),
+    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "registration", "api", "pages"]),
+    ("tidings-tutorial", &["model", "store", "delivery", "gateway", "api", "pages"]),
     ("tidings-fuzz", &["model", "ice", "engineio", "socketio", "store", "gateway"]),
-=======
-    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "registration", "api"]),
-    ("tidings-fuzz", &["model", "engineio", "socketio", "store", "gateway"]),
->>>>>>> auth
     ("tidings-sim", &["model", "engineio", "socketio", "delivery", "store"]),
 ];
 
@@ -35,19 +32,16 @@ const LIVES_IN: &[(&str, &[&str])] = &[
     ("rustix", &["tidings-gateway", "tidings-store", "tidings"]),
     ("httparse", &["tidings-gateway"]),
     ("axum", &["tidings-api"]),
-<<<<<<< HEAD
     ("hyper", &["tidings-api"]),
     ("hyper-util", &["tidings-api"]),
     ("tokio", &["tidings-api", "tidings-ice", "tidings"]),
     ("tokio-rustls", &["tidings-ice"]),
-=======
     ("hyper", &["tidings-api", "tidings-registration"]),
     ("hyper-rustls", &["tidings-registration"]),
     ("hyper-util", &["tidings-api", "tidings-registration"]),
     ("ring", &["tidings-registration"]),
     ("spki", &["tidings-registration"]),
     ("tokio", &["tidings-api", "tidings-registration", "tidings"]),
->>>>>>> auth
     ("clap", &["tidings"]),
     ("prometheus-client", &["tidings"]),
     ("toml", &["tidings"]),

@@ -19,7 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The body as one JSON object; its content type is not looked at.
 pub(crate) async fn object(headers: &HeaderMap, body: Body) -> Result<Json, Failure> {
     let bytes = bytes(headers, body).await?;
-    let json = Json::parse(&bytes).map_err(|error| Failure::new(Code::InvalidJson, format!("the body is no JSON: {error}")))?;
+    parse(&bytes)
+}
+
+/// One JSON object.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Failure> {
+    let json = Json::parse(bytes).map_err(|error| Failure::new(Code::InvalidJson, format!("the body is no JSON: {error}")))?;
     match json.kind() {
         Kind::Object => Ok(json),
         Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array => {

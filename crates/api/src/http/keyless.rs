@@ -27,16 +27,40 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
 }
 
 fn check(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), &'static str> {
-    let host = only(headers, &header::HOST).filter(|host| is_loopback(host));
-    let host = host.ok_or("without keys only calls to a loopback name are answered: localhost, 127.0.0.1 or [::1] in Host")?;
+    let host = loopback(only(headers, &header::HOST))?;
     let is_open = matches!(*method, Method::GET | Method::HEAD) && (OPEN.contains(&path) || path.starts_with("/demo/"));
     if is_open {
         return Ok(());
     }
-    if headers.get_all(header::ORIGIN).iter().any(|origin| !is_own(origin, host)) {
+    let texts = |name| headers.get_all(name).iter().map(|value: &HeaderValue| value.to_str().unwrap_or_default());
+    foreign(host, texts(header::ORIGIN), texts(FETCH_SITE))
+}
+
+/// The same rules for a backend door with an HTTP of its own: `Host` (None where it is missing, or stands twice), each
+/// `Origin` and each `Sec-Fetch-Site` of a request.
+pub fn keyless_admits<'a>(
+    host: Option<&'a str>,
+    origins: impl Iterator<Item = &'a str>,
+    sites: impl Iterator<Item = &'a str>,
+) -> Result<(), &'static str> {
+    foreign(loopback(host)?, origins, sites)
+}
+
+fn loopback(host: Option<&str>) -> Result<&str, &'static str> {
+    let host = host.filter(|host| is_loopback(host));
+    host.ok_or("without keys only calls to a loopback name are answered: localhost, 127.0.0.1 or [::1] in Host")
+}
+
+/// Calls that a page of somebody else makes.
+fn foreign<'a>(
+    host: &str,
+    mut origins: impl Iterator<Item = &'a str>,
+    mut sites: impl Iterator<Item = &'a str>,
+) -> Result<(), &'static str> {
+    if origins.any(|origin| !is_own(origin, host)) {
         return Err("without keys no call from another origin is answered");
     }
-    if headers.get_all(FETCH_SITE).iter().any(|site| site != "same-origin" && site != "none") {
+    if sites.any(|site| site != "same-origin" && site != "none") {
         return Err("without keys no call that a web page of another site makes is answered");
     }
     Ok(())
@@ -50,8 +74,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 /// Scheme, host and port as in `Host`.
-fn is_own(origin: &HeaderValue, host: &str) -> bool {
-    let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
+fn is_own(origin: &str, host: &str) -> bool {
+    let origin = origin.strip_prefix("http://");
     origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))
 }
 

@@ -29,13 +29,18 @@ pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<R
 
 /// What the body asks for.
 #[derive(Debug, PartialEq, Eq)]
-struct Wish {
-    to: Target,
-    data: Json,
+pub(crate) struct Wish {
+    pub(crate) to: Target,
+    pub(crate) data: Json,
 }
 
 impl Wish {
-    fn read(body: &Json) -> Result<Self, Failure> {
+    /// From the text of a body.
+    pub(crate) fn of_body(body: &[u8]) -> Result<Self, Failure> {
+        Self::read(&body::parse(body)?)
+    }
+
+    pub(crate) fn read(body: &Json) -> Result<Self, Failure> {
         let mut data = None;
         let mut targets = Vec::new();
         for (key, value) in body.members().into_iter().flatten() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings_api::{Backend, Config, Metrics};
+use tidings_api::{Backend, Config, Executor, Metrics};
 use tidings_json::Json;
 use tidings_model::{Answer, AppNo, Attached, Limits, Print, Register, Report, Request, SocketId, Uid};
 use tidings_store::{Lane, Owner, Store};
@@ -39,13 +39,13 @@ impl House {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let config = Config {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
-            limits,
             legacy_ttl_s: 86_400,
             demo: None,
             tls: None,
             metrics: Metrics::none(),
         };
-        let backend = runtime.block_on(async { Backend::start(&config, store.clone()) }).unwrap();
+        let executor = Executor::new(store.clone(), limits);
+        let backend = runtime.block_on(async { Backend::start(&config, executor) }).unwrap();
         Self { addr: backend.addr(), store, backend: Some(backend), owner: Some(owner), runtime, dir }
     }
 

@@ -4,6 +4,7 @@ use super::admitting::is_checked;
 use super::*;
 use crate::context::Said;
 use crate::intent::{Intent, ReportedId};
+use crate::output::{Heard, Saying};
 use tidings_socketio::{Packet, PacketType, decode};
 
 impl Session {
@@ -122,6 +123,10 @@ impl Session {
 
     fn hear_event(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         let Ok(event) = packet.event() else { return self.violate(cx) };
+        if packet.kind.is_binary() && cx.config.hears(&event.name) {
+            let refusal = Refusal::new(Code::InvalidField, "data must be JSON, binary is not carried").field("data");
+            return self.refuse(cx, &refusal, event.id);
+        }
         let Phase::Registering(registering) = &mut self.phase else {
             return self.deal(cx, &event.name, &event.args, event.id);
         };
@@ -147,6 +152,11 @@ impl Session {
                 tracing::debug!(?args, "my event");
                 self.ack(cx, ack, "{\"ok\":true}");
             }
+            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) => {
+                let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+                cx.effect(Effect::Heard(Heard { name: name.to_owned(), args }, ack));
+            }
+            Ok(Intent::PageEvent) if ack.is_none() => cx.effect(Effect::Ignored),
             Ok(Intent::PageEvent | Intent::Unknown) => {
                 let refusal = Refusal::new(Code::Forbidden, "devices may not send this event");
                 self.refuse(cx, &refusal, ack);
@@ -236,6 +246,16 @@ impl Session {
     pub(super) fn refuse_register(&mut self, cx: &mut Context<'_>, refusal: &Refusal, ack: Option<u64>) {
         self.say(cx, &Encoded::event("_register_error", &refusal_json(refusal)));
         self.refuse(cx, refusal, ack);
+    }
+
+    /// What somebody beyond the contract has to say.
+    pub(crate) fn told(&mut self, cx: &mut Context<'_>, ack: Option<u64>, saying: &Saying) {
+        match saying {
+            Saying::Ack(answer) => self.ack(cx, ack, answer),
+            Saying::Event { .. } if self.joined != Joined::Yes || !self.has_room() => {}
+            Saying::Event { name, args } => self.say(cx, &Encoded::event(name, args)),
+        }
+        self.settle(cx);
     }
 
     /// The answer to an event that asked for one.

@@ -18,8 +18,13 @@ impl Session {
 
     pub(super) fn can_write(&self) -> bool {
         let full = self.registered().is_some_and(|registered| registered.proving.is_full());
+        !full && self.has_room()
+    }
+
+    /// What is written now is on its way at once, or with one of the next GETs.
+    pub(super) fn has_room(&self) -> bool {
         let polling_full = self.engine.is_polling() && (self.engine.queued() >= POLL_PACKETS || self.engine.queued_bytes() >= POLL_BYTES);
-        !(self.blocked || full || polling_full || self.over || self.draining.is_some())
+        !(self.blocked || polling_full || self.over || self.draining.is_some())
     }
 
     /// A message of the log for this socket.

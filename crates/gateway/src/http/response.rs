@@ -91,6 +91,12 @@ impl Page {
     }
 }
 
+/// The answer to a visit.
+pub fn render_document(out: &mut Vec<u8>, reply: &Reply, cors: &Cors, document: &crate::Document) {
+    begin(out, reply, cors, document.status);
+    finish(out, reply, document.content_type, &document.body);
+}
+
 /// The answer to an OPTIONS; `headers` are granted as requested.
 pub fn render_preflight(out: &mut Vec<u8>, reply: &Reply, cors: &Cors, headers: Option<&str>) {
     begin(out, reply, cors, 204);
@@ -150,10 +156,13 @@ fn reason(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
+        410 => "Gone",
         411 => "Length Required",
         413 => "Payload Too Large",
         426 => "Upgrade Required",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
         501 => "Not Implemented",
         503 => "Service Unavailable",
         505 => "HTTP Version Not Supported",

@@ -9,7 +9,7 @@ const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 2, 3));
 const SID: Sid = Sid { worker: 1, slot: 2, key: [3; 12] };
 
 fn site() -> Site {
-    Site { paths: vec!["/socket.io/".to_owned()], cors: Cors::Any, proxies: Proxies::default(), body_max: 1000 }
+    Site { paths: vec!["/socket.io/".to_owned()], cors: Cors::Any, proxies: Proxies::default(), guard: None, visits: false, body_max: 1000 }
 }
 
 /// The request and answer settings of a whole head, as text; `(end)` where the connection does not outlive the answer.
@@ -26,6 +26,7 @@ fn seen_at(head: &str, site: &Site) -> String {
         Request::Probe { sid, .. } => format!("probe {}", sid == SID),
         Request::Misplaced { sid } => format!("misplaced {}", sid == SID),
         Request::Preflight { headers } => format!("preflight {headers:?}"),
+        Request::Visit { method, path, query, framed, waits } => format!("visit {method} {path} ?{query} {framed:?} {waits}"),
         Request::Health => "health".to_owned(),
         Request::Answer(page) => format!("{page:?}"),
     };
@@ -256,6 +257,46 @@ fn a_proxy_is_seen_by_its_headers_or_its_address() {
         assert_eq!(client(header, &site()), (true, false, String::new()));
     }
     assert_eq!(client("", &trusting), (true, true, String::new()));
+}
+
+#[test]
+fn what_is_outside_of_the_paths_is_a_visit_where_the_house_takes_them() {
+    let taking = Site { visits: true, ..site() };
+    let visited = |head: &str| seen_at(head, &taking);
+    assert_eq!(visited("GET /chat?room=1#x HTTP/1.1\r\n\r\n"), "visit GET /chat ?room=1 None false");
+    assert_eq!(visited("POST /message HTTP/1.1\r\nContent-Length: 9\r\n\r\n"), "visit POST /message ? Some(Length(9)) false");
+    assert_eq!(
+        visited("POST /message HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"),
+        "visit POST /message ? Some(Chunked) true"
+    );
+    assert_eq!(visited("POST /message HTTP/1.1\r\nContent-Length: 1001\r\n\r\n"), "Status(413) (end)");
+    assert_eq!(visited("GET /healthz HTTP/1.1\r\n\r\n"), "health");
+    assert_eq!(visited("GET /socket.io/?EIO=5 HTTP/1.1\r\n\r\n"), "Fault(UnsupportedVersion)");
+    for head in ["GET /chat HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+        assert_eq!(seen(head), "Status(404)");
+    }
+}
+
+#[test]
+fn a_guard_sees_where_a_request_comes_from_and_may_refuse_it() {
+    let told = |fields: &str, path: &str| {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let note = std::sync::Arc::clone(&seen);
+        let guard = Guard::new(move |from| {
+            let Provenance { host, origins, sites, health } = from;
+            *note.lock().unwrap() = format!("{host:?} {origins:?} {sites:?} {health}");
+            false
+        });
+        let head = format!("GET {path} HTTP/1.1\r\n{fields}\r\n");
+        assert_eq!(seen_at(&head, &Site { guard: Some(guard), ..site() }), "Forbidden");
+        seen.lock().unwrap().clone()
+    };
+    const POLL: &str = "/socket.io/?EIO=4&transport=polling";
+    assert_eq!(told("Host: a:1\r\nOrigin: http://a\r\nSec-Fetch-Site: none\r\n", POLL), "Some(\"a:1\") [\"http://a\"] [\"none\"] false");
+    assert_eq!(told("Host: a\r\nHOST: b\r\norigin: x\r\nOrigin: y\r\n", POLL), "None [\"x\", \"y\"] [] false");
+    assert_eq!(told("", "/healthz?x"), "None [] [] true");
+    let open = Site { guard: Some(Guard::new(|_| true)), ..site() };
+    assert_eq!(seen_at("GET /healthz HTTP/1.1\r\n\r\n", &open), "health");
 }
 
 fn body(framed: Framed, bytes: &[u8], cuts: &[usize]) -> Result<(Vec<u8>, usize, bool), BodyFault> {

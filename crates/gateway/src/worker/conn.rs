@@ -74,20 +74,28 @@ pub(super) enum Phase {
         exchange: Exchange,
         reply: Reply,
     },
+    /// A visit that the house answers later.
+    Visits {
+        reply: Reply,
+    },
     /// The kernel has not taken the whole answer.
     Sending {
         ends: bool,
     },
 }
 
-/// A POST on its way in.
+/// A body on its way in, and whose it is.
 #[derive(Debug)]
 pub(super) struct Collect {
-    pub(super) sid: Sid,
-    pub(super) form: Form,
-    pub(super) jsonp: bool,
+    pub(super) what: What,
     pub(super) reply: Reply,
     pub(super) body: Body,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    Post { sid: Sid, form: Form, jsonp: bool },
+    Visit { method: Box<str>, path: Box<str>, query: Box<str> },
 }
 
 /// What the kernel did not take.

@@ -15,6 +15,7 @@ impl<D: Door> Worker<D> {
                 Output::Do(slot, action) => self.act(slot, action),
                 Output::Wake(slot, at) => self.sessions.set_sooner(slot.0, at),
                 Output::Move(slot, worker) => self.turn.departures.push((slot, worker)),
+                Output::Answer(visitor, document) => self.visited(visitor, &document),
                 Output::Gone(slot) => self.gone(slot),
             }
         }

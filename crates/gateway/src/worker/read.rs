@@ -40,7 +40,7 @@ impl<D: Door> Worker<D> {
         }
         // One that does not read now does not see its end.
         let Some(conn) = self.conns.get(index) else { return };
-        let waits = matches!(conn.phase(), Some(Phase::Waits { .. }));
+        let waits = matches!(conn.phase(), Some(Phase::Waits { .. } | Phase::Visits { .. }));
         if (broken && !conn.reads()) || (ending && waits) {
             self.ended(index);
         }
@@ -179,7 +179,7 @@ impl<D: Door> Worker<D> {
                 State::Http(http) => match http.phase {
                     Phase::Head { .. } => self.head(index, rest),
                     Phase::Body(_) => self.body(index, rest),
-                    Phase::Waits { .. } | Phase::Sending { .. } => None,
+                    Phase::Waits { .. } | Phase::Visits { .. } | Phase::Sending { .. } => None,
                 },
             };
             match used {
@@ -244,7 +244,7 @@ impl<D: Door> Worker<D> {
         let (slot, input) = match conn.state {
             State::Http(http) => match http.phase {
                 Phase::Waits { slot, exchange, .. } => (slot, Input::Lost(exchange)),
-                Phase::Head { .. } | Phase::Body(_) | Phase::Sending { .. } => return,
+                Phase::Head { .. } | Phase::Body(_) | Phase::Visits { .. } | Phase::Sending { .. } => return,
             },
             State::Socket(socket) => (socket.slot, Input::Closed { link: socket.link }),
             State::Closing => return,

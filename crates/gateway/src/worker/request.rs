@@ -1,14 +1,15 @@
 //! HTTP requests in: each finds its session, here or on another worker, or is answered without one.
 
 use bytes::Bytes;
+use rustix::event::epoll::EventData;
 use tidings_engineio::websocket::Reader;
 use tidings_engineio::{Exchange, Fault, Form, Input, Link, Response, Sid};
 
 use super::Worker;
-use super::conn::{Collect, Conn, Phase, Socket, State};
-use super::conns::NONE;
+use super::conn::{Collect, Conn, Phase, Socket, State, What};
+use super::conns::{Key, NONE};
 use crate::http::{self, Body, Framed, Handshake, Page, Reply, Request};
-use crate::{Door, Found, Slot};
+use crate::{Document, Door, Found, Reception, Slot, Visit, Visitor};
 
 /// Workers that pass a request on; then its session is unknown.
 const HOPS_MAX: u8 = 2;
@@ -62,7 +63,8 @@ impl<D: Door> Worker<D> {
                         return Some(len + length);
                     }
                     let body = Body::new(framed, shared.site.body_max);
-                    self.collect(index, Collect { sid, form, jsonp, reply, body }, waits && behind.is_empty());
+                    let what = What::Post { sid, form, jsonp };
+                    self.collect(index, Collect { what, reply, body }, waits && behind.is_empty());
                 }
                 Place::Passed => return Some(bytes.len()),
                 Place::Unknown => {
@@ -85,6 +87,12 @@ impl<D: Door> Worker<D> {
                 self.buffers.page.clear();
                 http::render_preflight(&mut self.buffers.page, &reply, &shared.site.cors, headers);
                 self.send_page(index, reply.ends());
+            }
+            Request::Visit { method, path, query, framed: None, .. } => self.visit(index, Visit { method, path, query, body: &[] }, reply),
+            Request::Visit { method, path, query, framed: Some(framed), waits } => {
+                let what = What::Visit { method: method.into(), path: path.into(), query: query.into() };
+                let body = Body::new(framed, shared.site.body_max);
+                self.collect(index, Collect { what, reply, body }, waits && behind.is_empty());
             }
             Request::Health => self.answer(index, Page::Health { well: !self.is_stopping() }, &reply),
             Request::Answer(page) => self.answer(index, page, &reply),
@@ -201,7 +209,8 @@ impl<D: Door> Worker<D> {
         match collect.body.push(bytes) {
             Ok(used) if !collect.body.is_done() => Some(used),
             pushed => {
-                if let Found::Elsewhere { worker } = self.parts.door.find(&collect.sid)
+                if let What::Post { sid, .. } = &collect.what
+                    && let Found::Elsewhere { worker } = self.parts.door.find(sid)
                     && pushed.is_ok()
                     && self.pass(index, worker, &bytes[pushed.unwrap_or_default()..])
                 {
@@ -209,10 +218,10 @@ impl<D: Door> Worker<D> {
                 }
                 let phase = self.conns.get(index)?.phase()?;
                 let Phase::Body(collect) = std::mem::replace(phase, Phase::Head { begun: false }) else { return None };
-                let Collect { sid, form, jsonp, mut reply, body } = *collect;
+                let Collect { what, mut reply, body } = *collect;
                 match pushed {
                     Ok(used) => {
-                        self.post(index, Post { sid, form, jsonp, body: body.data() }, reply);
+                        self.collected(index, &what, body.data(), reply);
                         Some(used)
                     }
                     Err(fault) => {
@@ -223,6 +232,44 @@ impl<D: Door> Worker<D> {
                 }
             }
         }
+    }
+
+    fn collected(&mut self, index: u32, what: &What, body: &[u8], reply: Reply) {
+        match what {
+            What::Post { sid, form, jsonp } => self.post(index, Post { sid: *sid, form: *form, jsonp: *jsonp, body }, reply),
+            What::Visit { method, path, query } => self.visit(index, Visit { method, path, query, body }, reply),
+        }
+    }
+
+    /// A request that the house itself answers, now or later.
+    fn visit(&mut self, index: u32, visit: Visit<'_>, reply: Reply) {
+        let Some(key) = self.conns.key(index) else { return };
+        match self.parts.door.visit(self.turn.now, Visitor(key.data().u64()), visit) {
+            Reception::Unknown => self.answer(index, Page::Status(404), &reply),
+            Reception::Answer(document) => self.receive(index, &reply, &document),
+            Reception::Later => {
+                if let Some(phase) = self.conns.get(index).and_then(Conn::phase) {
+                    *phase = Phase::Visits { reply };
+                    self.conns.timers.set(index, self.turn.now + self.parts.shared.deadlines.body);
+                }
+            }
+        }
+        self.obey();
+    }
+
+    /// The late answer to a visit, if somebody still waits for it.
+    pub(super) fn visited(&mut self, visitor: Visitor, document: &Document) {
+        let Some(index) = self.conns.find(Key::of(EventData::new_u64(visitor.0))) else { return };
+        let Some(phase @ Phase::Visits { .. }) = self.conns.get(index).and_then(Conn::phase) else { return };
+        let Phase::Visits { mut reply } = std::mem::replace(phase, Phase::Head { begun: false }) else { return };
+        reply.close |= self.is_stopping();
+        self.receive(index, &reply, document);
+    }
+
+    fn receive(&mut self, index: u32, reply: &Reply, document: &Document) {
+        self.buffers.page.clear();
+        http::render_document(&mut self.buffers.page, reply, &self.parts.shared.site.cors, document);
+        self.send_page(index, reply.ends());
     }
 
     fn probe(&mut self, index: u32, slot: Slot, accept: &str, reply: &Reply) {

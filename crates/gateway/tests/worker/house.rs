@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidings_engineio::websocket::{Message, Opcode, frame};
 use tidings_engineio::{Action, Content, Exchange, Goodbye, Input, Link, Moment, Opening, Response, Sid, Transport};
-use tidings_gateway::{Client, Door, Found, Output, Slot};
+use tidings_gateway::{Client, Document, Door, Found, Output, Reception, Slot, Visit, Visitor};
 
 /// What happened in all houses, in order.
 #[derive(Clone, Default)]
@@ -33,6 +33,8 @@ impl Diary {
 pub(crate) enum Mail {
     /// To every WebSocket.
     Say(Bytes),
+    /// To the visitors that wait.
+    Receive(Bytes),
 }
 
 pub(crate) struct Session {
@@ -58,11 +60,20 @@ pub(crate) struct House {
     notes: Vec<Gone>,
     arrivals: Vec<([u8; 12], Slot)>,
     out: VecDeque<Output>,
+    visitors: Vec<Visitor>,
 }
 
 impl House {
     pub(crate) fn new(worker: u16, diary: &Diary) -> Self {
-        Self { worker, diary: diary.clone(), sessions: Vec::new(), notes: Vec::new(), arrivals: Vec::new(), out: VecDeque::new() }
+        Self {
+            worker,
+            diary: diary.clone(),
+            sessions: Vec::new(),
+            notes: Vec::new(),
+            arrivals: Vec::new(),
+            out: VecDeque::new(),
+            visitors: Vec::new(),
+        }
     }
 
     fn act(&mut self, slot: Slot, action: Action) {
@@ -162,6 +173,10 @@ impl House {
     }
 }
 
+fn document(body: Bytes) -> Document {
+    Document { status: 200, content_type: "text/html", body }
+}
+
 impl Door for House {
     type Mail = Mail;
     type Traveller = Session;
@@ -249,6 +264,19 @@ impl Door for House {
         }
     }
 
+    fn visit(&mut self, _: Moment, visitor: Visitor, visit: Visit<'_>) -> Reception {
+        let Visit { method, path, query, body } = visit;
+        self.diary.write(format!("visit {method} {path} ?{query} {}", String::from_utf8_lossy(body)));
+        match path {
+            "/now" => Reception::Answer(document(Bytes::copy_from_slice(body))),
+            "/later" => {
+                self.visitors.push(visitor);
+                Reception::Later
+            }
+            _ => Reception::Unknown,
+        }
+    }
+
     fn timeout(&mut self, _: Moment, slot: Slot) {
         if self.sessions[slot.0 as usize].is_some() {
             self.flood(slot);
@@ -256,7 +284,13 @@ impl Door for House {
     }
 
     fn mail(&mut self, _: Moment, mail: Mail) {
-        let Mail::Say(bytes) = mail;
+        let bytes = match mail {
+            Mail::Say(bytes) => bytes,
+            Mail::Receive(bytes) => {
+                let answers = self.visitors.drain(..).map(|visitor| Output::Answer(visitor, document(bytes.clone())));
+                return self.out.extend(answers);
+            }
+        };
         let sockets: Vec<_> =
             (0..self.sessions.len()).filter(|i| self.sessions[*i].as_ref().is_some_and(|session| session.is_socket)).collect();
         for i in sockets {

@@ -13,6 +13,7 @@ mod leaks;
 mod moves;
 mod sockets;
 mod stop;
+mod visits;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@ use crate::telemetry::complain;
 pub(super) struct Addresses {
     pub devices: SocketAddr,
     pub backend: SocketAddr,
+    pub sockets: Option<SocketAddr>,
     /// Which of them speak TLS.
     pub tls: Tls,
     /// A page is at the backend's `/`.
@@ -35,6 +36,9 @@ impl Addresses {
     pub(super) fn publish(&self, data: &Path) -> io::Result<()> {
         complain(&format!("devices  {}://{}", scheme(self.tls.devices), reachable(self.devices)));
         complain(&format!("backend  {}://{}", scheme(self.tls.backend), reachable(self.backend)));
+        if let Some(sockets) = self.sockets {
+            complain(&format!("sockets  {}://{}", scheme(self.tls.backend), reachable(sockets)));
+        }
         if self.demo {
             complain(&format!("demo     {}://{}/", scheme(self.tls.backend), reachable(self.backend)));
         }
@@ -53,7 +57,8 @@ impl Addresses {
 
     fn json(&self) -> String {
         let (devices, backend) = (reachable(self.devices), reachable(self.backend));
-        format!("{{\"devices\":\"{devices}\",\"backend\":\"{backend}\",\"sockets\":null,\"ice\":null}}\n")
+        let sockets = self.sockets.map_or_else(|| "null".to_owned(), |sockets| format!("\"{}\"", reachable(sockets)));
+        format!("{{\"devices\":\"{devices}\",\"backend\":\"{backend}\",\"sockets\":{sockets},\"ice\":null}}\n")
     }
 }
 

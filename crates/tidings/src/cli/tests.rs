@@ -15,11 +15,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_help_lists_what_there_is_and_nothing_else() {
     let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-<<<<<<< HEAD
-    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor"]);
-=======
-    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "token"]);
->>>>>>> auth
+    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor", "token"]);
 }
 
 #[test]

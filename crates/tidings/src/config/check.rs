@@ -18,6 +18,7 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         backend_bind(config).map(|text| (origin("backend.bind"), text)),
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
         retention(config).map(|text| (first_set(["retention.events_s", "retention.bodies_s"]), text)),
+        sockets_bind(config).map(|text| (origin("backend.sockets"), text)),
     ];
     let registration = config.registration.problems().into_iter().map(|(key, text)| (origin(key), text));
     found.into_iter().flatten().chain(registration).map(|(origin, text)| Problem { origin, text }).collect()
@@ -57,6 +58,15 @@ fn retention(config: &Config) -> Option<String> {
     (retention.events_s > retention.bodies_s).then(|| {
         format!("retention.events_s is {}; it must be at most retention.bodies_s, which is {}", retention.events_s, retention.bodies_s)
     })
+}
+
+fn sockets_bind(config: &Config) -> Option<String> {
+    let door = config.sockets_door()?;
+    let taken = |bind| door.bind.port() != 0 && door.bind == bind;
+    if taken(config.backend) || config.door.bind.iter().any(|bind| taken(*bind)) {
+        return Some(format!("backend.sockets is {}, where another listener is; what is on one must not be on the other", door.bind));
+    }
+    door.check().err().map(|why| format!("backend.sockets {why}"))
 }
 
 fn same_port(config: &Config) -> Option<String> {

@@ -186,6 +186,15 @@ pub(crate) const KEYS: &[Key] = &[
         }),
     },
     Key {
+        name: "backend.sockets",
+        default: "",
+        says: "Where pages and services publish over Socket.IO, on the namespace /backend; 127.0.0.1:5002 is usual. Empty: nowhere. Loopback only, as there are no keys yet.",
+        form: Text(|config, text| {
+            config.sockets = if text.is_empty() { None } else { Some(address(text)?) };
+            Ok(())
+        }),
+    },
+    Key {
         name: "registration.auth",
         default: "none",
         says: "Who may register as whom. none: anyone as anyone; written down, it opens devices.bind beyond loopback. jwt: a JWT names the uid. signed: \
@@ -238,6 +247,12 @@ pub(crate) const KEYS: &[Key] = &[
             config.registration.callback_url = if text.is_empty() { None } else { Some(Target::parse(text)?) };
             Ok(())
         }),
+    },
+    Key {
+        name: "legacy.client_publish",
+        default: "false",
+        says: "Devices may publish: broadcast and p2p, as the tutorial's pages do. Anyone who reaches the devices' listener is then a backend.",
+        form: Switch(|config, on| config.client_publish = on),
     },
     Key {
         name: "legacy.p2p_event",

@@ -213,6 +213,33 @@ fn two_doors_are_two_listeners() {
 }
 
 #[test]
+fn the_backends_sockets_are_off_or_a_listener_of_their_own_on_loopback() {
+    let config = |text: &str| {
+        let (_dir, path) = file(text);
+        Config::check_file(&path).unwrap()
+    };
+    assert!(config("").sockets_door().is_none());
+    assert_eq!(config("backend.sockets = '127.0.0.1:5002'\n").sockets_door().unwrap().bind.port(), 5002);
+    for (bind, why) in [
+        ("0.0.0.0:5002", "keys"),
+        ("5002", "an address with a port"),
+        ("127.0.0.1:5001", "another listener"),
+        ("127.0.0.1:5000", "another listener"),
+    ] {
+        let told = problems(&format!("[backend]\nsockets = '{bind}'\n"));
+        assert!(told.len() == 1 && told[0].starts_with("tidings.toml:2: backend.sockets") && told[0].contains(why), "{told:?}");
+    }
+}
+
+#[test]
+fn devices_publish_only_where_that_is_written() {
+    let (_dir, path) = file("[legacy]\nclient_publish = true\n");
+    assert_eq!(Config::check_file(&path).unwrap().sessions().heard, ["broadcast", "p2p"]);
+    let (_dir, path) = file("");
+    assert!(Config::check_file(&path).unwrap().sessions().heard.is_empty());
+}
+
+#[test]
 fn localhost_is_an_address() {
     let (_dir, path) = file("devices.bind = 'localhost:7'\n");
     assert_eq!(Config::check_file(&path).unwrap().door.bind[0].to_string(), "127.0.0.1:7");

@@ -3,20 +3,24 @@ use super::*;
 #[test]
 fn an_unspecified_address_is_told_as_the_loopback_of_its_family() {
     let json = |devices: &str, backend: &str| {
-        Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap(), demo: false, tls: Tls::default() }.json()
+        Addresses { devices: devices.parse().unwrap(), backend: backend.parse().unwrap(), sockets: None, demo: false, tls: Tls::default() }
+            .json()
     };
     assert_eq!(
         json("0.0.0.0:5000", "127.0.0.1:5001"),
         "{\"devices\":\"127.0.0.1:5000\",\"backend\":\"127.0.0.1:5001\",\"sockets\":null,\"ice\":null}\n"
     );
     assert!(json("[::]:5000", "[::1]:5001").contains("\"[::1]:5000\""));
+    let sockets = "127.0.0.1:5002".parse().ok();
+    let three = Addresses { devices: "[::1]:5000".parse().unwrap(), backend: "[::1]:5001".parse().unwrap(), sockets, demo: false, tls: Tls::default() };
+    assert!(three.json().contains("\"sockets\":\"127.0.0.1:5002\""));
 }
 
 #[test]
 fn the_file_appears_whole_and_goes_at_the_stop() {
     let dir = tempfile::tempdir().unwrap();
-    let addresses =
-        Addresses { devices: "127.0.0.1:2".parse().unwrap(), backend: "127.0.0.1:1".parse().unwrap(), demo: false, tls: Tls::default() };
+    let (devices, backend) = ("127.0.0.1:2".parse().unwrap(), "127.0.0.1:1".parse().unwrap());
+    let addresses = Addresses { devices, backend, sockets: None, demo: false, tls: Tls::default() };
     addresses.publish(dir.path()).unwrap();
     let names = || fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert_eq!(names(), ["addresses.json"]);

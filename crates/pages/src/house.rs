@@ -1,0 +1,215 @@
+//! The house behind the listener: its sessions, and their calls on the way to the executor and back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tidings_api::{Declined, PageEvents};
+use tidings_engineio::{Action, Engine, Event, Events, Fault, Frame, Goodbye, Input, Moment, Opening, Outgoing, Response, Settings, Sid};
+use tidings_gateway::{Client, Door, Found, Output, Sender, Slot};
+use tidings_model::MessageId;
+
+use crate::talk::{Broken, Call, Talk, Wish};
+
+/// What became of a call.
+pub(crate) struct Answered {
+    slot: Slot,
+    /// Who has the slot then may be somebody else.
+    key: [u8; 12],
+    ack: Option<u64>,
+    answer: Result<MessageId, Declined>,
+}
+
+pub(crate) struct Session {
+    sid: Sid,
+    engine: Engine,
+    talk: Talk,
+    connect_by: Moment,
+}
+
+/// One worker's house. There is only one: a few clients that ask for little, so that no session ever moves.
+pub(crate) struct Pages {
+    settings: Settings,
+    /// A client that has not joined `/backend` by then is closed.
+    connect_timeout: Duration,
+    events: PageEvents,
+    mail: Sender<Answered>,
+    sessions: Vec<Option<Session>>,
+    free: Vec<u32>,
+    out: VecDeque<Output>,
+    draining: bool,
+}
+
+impl Pages {
+    pub(crate) fn new(settings: Settings, connect_timeout: Duration, events: PageEvents, mail: Sender<Answered>) -> Self {
+        Self { settings, connect_timeout, events, mail, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new(), draining: false }
+    }
+
+    fn session(&self, slot: Slot) -> Option<&Session> {
+        self.sessions.get(slot.0 as usize)?.as_ref()
+    }
+
+    fn move_in(&mut self, session: Session) -> Slot {
+        let slot = self.vacancy();
+        if self.free.pop().is_none() {
+            self.sessions.push(None);
+        }
+        self.sessions[slot.0 as usize] = Some(session);
+        slot
+    }
+
+    fn move_out(&mut self, slot: Slot) -> Option<Session> {
+        let session = self.sessions.get_mut(slot.0 as usize)?.take();
+        if session.is_some() {
+            self.free.push(slot.0);
+        }
+        session
+    }
+
+    /// Drives one session: its engine first, then what that heard.
+    fn drive<'a>(&mut self, now: Moment, slot: Slot, step: impl FnOnce(&mut Session, &Settings, &mut dyn FnMut(Action)) -> Events<'a>) {
+        let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
+        let out = &mut self.out;
+        let mut act = |action| out.push_back(Output::Do(slot, action));
+        let mut calls = Vec::new();
+        let mut over = false;
+        for event in step(session, &self.settings, &mut act) {
+            match event {
+                Event::Message(data) => match session.talk.hear(data) {
+                    Ok(wishes) => wishes.into_iter().for_each(|wish| session.take(wish, &mut calls, &mut act)),
+                    Err(Broken) => over |= session.engine.close(now, Goodbye::Fin, &mut act),
+                },
+                Event::Closed(_) => over = true,
+                Event::Answered { .. } | Event::Unanswered | Event::Upgraded => {}
+            }
+        }
+        let late = now >= session.connect_by && !session.talk.has_joined();
+        let leaves = self.draining && !session.talk.waits() && calls.is_empty();
+        if !over && (late || leaves) {
+            over = session.engine.close(now, Goodbye::Fin, &mut act);
+        }
+        session.engine.flush(&mut act);
+        let key = session.sid.key;
+        calls.into_iter().for_each(|call| self.publish(slot, key, call));
+        if over {
+            self.move_out(slot);
+            self.out.push_back(Output::Gone(slot));
+        } else {
+            self.file(slot);
+        }
+    }
+
+    fn publish(&self, slot: Slot, key: [u8; 12], call: Call) {
+        let Call { by, event, args, ack } = call;
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mail = self.mail.clone();
+        self.events.publish(by.app, event, &args, move |answer| {
+            // A worker that has ended needs no answer.
+            let _ = mail.tell(Answered { slot, key, ack, answer });
+        });
+    }
+
+    fn file(&mut self, slot: Slot) {
+        let Some(session) = self.session(slot) else { return };
+        let connect_by = (!session.talk.has_joined() && !session.engine.is_closed()).then_some(session.connect_by);
+        let due = [session.engine.poll_timeout(&self.settings), connect_by].into_iter().flatten().min();
+        self.out.extend(due.map(|due| Output::Wake(slot, due)));
+    }
+}
+
+impl Session {
+    fn take(&mut self, wish: Wish, calls: &mut Vec<Call>, act: &mut dyn FnMut(Action)) {
+        match wish {
+            Wish::Publish(call) => calls.push(call),
+            Wish::Say(text) => {
+                let text = if self.engine.wants_ascii() { tidings_json::ascii(&text).into_owned() } else { text };
+                self.engine.send(Outgoing::Text(Frame::new(&format!("4{text}"))), None, false, act);
+            }
+        }
+    }
+}
+
+impl Door for Pages {
+    type Mail = Answered;
+    type Traveller = Session;
+
+    fn vacancy(&self) -> Slot {
+        Slot(self.free.last().copied().unwrap_or(self.sessions.len() as u32))
+    }
+
+    fn open(&mut self, now: Moment, opening: Opening<'_>, _: Client<'_>) -> Result<(), Response> {
+        if self.draining {
+            return Err(Response { status: 503, ..Fault::BadRequest.response() });
+        }
+        let slot = self.vacancy();
+        let out = &mut self.out;
+        let mut act = |action| out.push_back(Output::Do(slot, action));
+        let engine = Engine::open(now, &self.settings, &opening, &mut act);
+        let talk = Talk::new(opening.revision, public_id(), opening.query);
+        let mut session = Session { sid: opening.sid, engine, talk, connect_by: now + self.connect_timeout };
+        if let Some(wish) = session.talk.greet() {
+            session.take(wish, &mut Vec::new(), &mut act);
+            session.engine.flush(&mut act);
+        }
+        self.move_in(session);
+        self.file(slot);
+        Ok(())
+    }
+
+    fn find(&self, sid: &Sid) -> Found {
+        let slot = Slot(sid.slot);
+        if self.session(slot).is_some_and(|session| session.sid == *sid) { Found::Here(slot) } else { Found::Unknown }
+    }
+
+    fn input(&mut self, now: Moment, slot: Slot, input: Input<'_>) {
+        self.drive(now, slot, |session, settings, act| session.engine.handle_input(now, settings, input, act));
+    }
+
+    fn timeout(&mut self, now: Moment, slot: Slot) {
+        self.drive(now, slot, |session, settings, act| session.engine.handle_timeout(now, settings, act));
+    }
+
+    fn mail(&mut self, now: Moment, mail: Answered) {
+        let Answered { slot, key, ack, answer } = mail;
+        if self.session(slot).is_none_or(|session| session.sid.key != key) {
+            return;
+        }
+        self.drive(now, slot, |session, _, act| {
+            if let Some(wish) = session.talk.answered(ack, answer) {
+                session.take(wish, &mut Vec::new(), act);
+            }
+            Events::new()
+        });
+    }
+
+    fn output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    fn depart(&mut self, slot: Slot, _: u16) -> Session {
+        self.move_out(slot).expect("who departs lives here")
+    }
+
+    fn arrive(&mut self, _: Moment, traveller: Session) -> Slot {
+        self.move_in(traveller)
+    }
+
+    fn len(&self) -> usize {
+        self.sessions.len() - self.free.len()
+    }
+
+    /// Whoever waits for an answer gets it first.
+    fn drain(&mut self, now: Moment) {
+        self.draining = true;
+        for slot in (0..self.sessions.len() as u32).map(Slot) {
+            self.drive(now, slot, |_, _, _| Events::new());
+        }
+    }
+}
+
+/// 20 characters; not the Engine.IO sid, which is a secret.
+fn public_id() -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut random = [0; 20];
+    getrandom::fill(&mut random).expect("the system has random bits");
+    random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)])).collect()
+}
