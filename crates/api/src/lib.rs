@@ -16,6 +16,6 @@ pub use error::status;
 pub use executor::{EventsError, Executor, Running};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
-pub use http::metrics::Metrics;
 pub use http::keyless_admits;
+pub use http::metrics::Metrics;
 pub use page_events::{Declined, PageEvent, PageEvents};

@@ -28,8 +28,8 @@ mod renewal;
 mod signals;
 
 use addresses::Addresses;
-pub(crate) use renewal::Reread;
 use renewal::Renewal;
+pub(crate) use renewal::Reread;
 use signals::{Signal, Signals};
 
 /// What `serve` is asked beside its configuration.
@@ -130,9 +130,9 @@ impl App {
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
         let verifier = registrar.clone().map(verifier);
         let devices = open_devices(config, &door, (&store, &events), verifier.as_ref()).map_err(StartError::Devices)?;
-        let sockets = config.sockets_door().map(|door| {
-            tidings_pages::start(&tidings_pages::Config { certificate: certificates.sockets(), ..door }, events)
-        });
+        let sockets = config
+            .sockets_door()
+            .map(|door| tidings_pages::start(&tidings_pages::Config { certificate: certificates.sockets(), ..door }, events));
         let sockets = sockets.transpose().map_err(StartError::Sockets)?;
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
         let metrics = metrics::source(devices.watch(), store.clone());

@@ -140,16 +140,6 @@ impl Config {
         })
     }
 
-    /// What the backend's Socket.IO door is built from, where there is one.
-    pub(crate) fn sockets_door(&self) -> Option<tidings_pages::Config> {
-        Some(tidings_pages::Config {
-            bind: self.sockets?,
-            engine: self.sessions.engine.clone(),
-            connect_timeout: self.sessions.connect_timeout,
-            max_http_buffer: self.door.max_http_buffer,
-        })
-    }
-
     /// What a server starts with.
     pub(crate) fn load(flags: &Flags, environment: &Environment) -> Result<Self, Vec<Problem>> {
         let mut draft = Draft::new();

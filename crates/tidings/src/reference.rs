@@ -38,17 +38,23 @@ fn file() -> String {
     let mut text = "# Every key of the configuration at its default. Take out the # before what you change.\n\
                     # Precedence: flags, then TIDINGS_ variables, then this file, then defaults. `tidings check-config FILE` finds every problem.\n"
         .to_owned();
-    let tables = KEYS.iter().map(|key| key.name.rsplit_once('.').map_or("", |(table, _)| table));
-    let mut now = "";
-    for (key, table) in KEYS.iter().zip(tables) {
-        if table != now {
-            let _ = write!(text, "\n[{table}]");
-            text.push('\n');
-            now = table;
+    let mut tables: Vec<&str> = Vec::new();
+    for key in KEYS {
+        if !tables.contains(&table(key)) {
+            tables.push(table(key));
         }
-        entry(&mut text, key);
+    }
+    for name in tables {
+        if !name.is_empty() {
+            let _ = write!(text, "\n[{name}]\n");
+        }
+        KEYS.iter().filter(|key| table(key) == name).for_each(|key| entry(&mut text, key));
     }
     text
+}
+
+fn table(key: &Key) -> &'static str {
+    key.name.rsplit_once('.').map_or("", |(table, _)| table)
 }
 
 fn entry(text: &mut String, key: &Key) {

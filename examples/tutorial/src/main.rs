@@ -78,7 +78,7 @@ fn open_door(options: &Options, store: &Store) -> Result<DeviceDoor, Box<dyn Err
     let sessions = tidings_delivery::Config { heard, direct_event: DirectEvent::Both, ..tidings_delivery::Config::default() };
     let events = PageEvents::new(Executor::new(store.clone(), Limits::default()), TTL_S);
     let companion = |voice| Some(Box::new(Tutorial::new(events.clone(), voice)) as Box<dyn devices::Companion>);
-    Ok(devices::start_with(&config, &sessions, store, companion)?)
+    Ok(devices::start_with(&config, &sessions, store, None, companion)?)
 }
 
 fn announce(addr: SocketAddr) {

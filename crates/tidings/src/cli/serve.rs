@@ -56,7 +56,10 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("the runtime did not start: {error}")),
     };
-    let started = runtime.block_on(App::start(&config, Wishes { accept_clock: flags.accept_clock, demo: flags.demo, level, reread: reread(flags.as_given()) }));
+    let started = runtime.block_on(App::start(
+        &config,
+        Wishes { accept_clock: flags.accept_clock, demo: flags.demo, level, reread: reread(flags.as_given()) },
+    ));
     let mut app = match started {
         Ok(app) => app,
         Err(error) => return failed(&error.to_string()),

@@ -33,6 +33,7 @@ metrics! {
     "tidings_broadcasts_walked" Counter "Broadcasts carried to sockets, counted per worker" |now| now.sessions.broadcasts_written;
     "tidings_directs_walked" Counter "Direct messages carried to sockets, counted per worker" |now| now.sessions.directs_written;
     "tidings_proofs" Counter "Cursors that a proof has moved" |now| now.sessions.proofs;
+    "tidings_ignored_page_events" Counter "Page events of devices that may not send any, and asked for no ack" |now| now.sessions.ignored_page_events;
     "tidings_log_batches" Counter "Durable appends: one disk sync each" |now| now.log.batches;
     "tidings_log_records" Counter "Records appended" |now| now.log.records;
     "tidings_log_facts" Counter "Facts appended" |now| now.log.facts;

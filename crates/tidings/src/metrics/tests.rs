@@ -37,6 +37,7 @@ fn distinct() -> Reading {
             displaced: one(),
             refused_registers: one(),
             restarts: one(),
+            ignored_page_events: one(),
         },
         log: Log {
             batches: one(),

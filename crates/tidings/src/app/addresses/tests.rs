@@ -12,7 +12,13 @@ fn an_unspecified_address_is_told_as_the_loopback_of_its_family() {
     );
     assert!(json("[::]:5000", "[::1]:5001").contains("\"[::1]:5000\""));
     let sockets = "127.0.0.1:5002".parse().ok();
-    let three = Addresses { devices: "[::1]:5000".parse().unwrap(), backend: "[::1]:5001".parse().unwrap(), sockets, demo: false, tls: Tls::default() };
+    let three = Addresses {
+        devices: "[::1]:5000".parse().unwrap(),
+        backend: "[::1]:5001".parse().unwrap(),
+        sockets,
+        demo: false,
+        tls: Tls::default(),
+    };
     assert!(three.json().contains("\"sockets\":\"127.0.0.1:5002\""));
 }
 
