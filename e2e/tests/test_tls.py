@@ -62,10 +62,10 @@ def test_every_transport_carries_and_proves_over_tls(server, device, kind, trans
 
 def test_a_reader_that_stops_for_a_while_over_tls_misses_nothing(server, device):
     phone = device("js-4.8.4", "websocket", "42")
-    phone.process.send_signal(signal.SIGSTOP)
+    phone.process.process.send_signal(signal.SIGSTOP)
     for number in range(900):
         server.backend.send([number, "x" * 3_900], uid="42")
-    phone.process.send_signal(signal.SIGCONT)
+    phone.process.process.send_signal(signal.SIGCONT)
     phone.wait(lambda fact: len(phone.received()) >= 900, patience=40, what="all messages")
     assert [data[0] for _, data in phone.received()] == list(range(900))
 
