@@ -54,7 +54,11 @@ impl<D: Door> Worker<D> {
                 }
             }
             Request::Post { sid, form, jsonp, framed, waits } => match self.place(index, &sid, bytes) {
-                Place::Here(_) => {
+                Place::Here(slot) if self.conns.linked(slot).post != NONE => {
+                    self.second_post(index, slot, reply);
+                    return Some(bytes.len());
+                }
+                Place::Here(slot) => {
                     if let Framed::Length(length) = framed
                         && let Some(body) = behind.get(..length)
                     {
@@ -62,6 +66,7 @@ impl<D: Door> Worker<D> {
                         return Some(len + length);
                     }
                     let body = Body::new(framed, shared.site.body_max);
+                    self.conns.links(slot).post = index;
                     self.collect(index, Collect { sid, form, jsonp, reply, body }, waits && behind.is_empty());
                 }
                 Place::Passed => return Some(bytes.len()),
@@ -170,14 +175,26 @@ impl<D: Door> Worker<D> {
             Found::Here(slot) => slot,
             Found::Elsewhere { .. } | Found::Unknown => return self.answer(index, Page::Fault(Fault::UnknownSid), &reply),
         };
-        if self.conns.linked(slot).post != NONE {
-            return self.answer(index, Page::Fault(Fault::BadRequest), &reply);
-        }
         self.wait(index, slot, Exchange::Post, reply);
         self.conns.links(slot).post = index;
         let Post { form, jsonp, body, .. } = post;
         self.parts.door.input(self.turn.now, slot, Input::Post { form, jsonp, body });
         self.obey();
+    }
+
+    /// Two at once have no order: the session ends. Neither body is read to its end.
+    fn second_post(&mut self, index: u32, slot: Slot, mut reply: Reply) {
+        reply.close = true;
+        self.answer(index, Page::Fault(Fault::BadRequest), &reply);
+        self.parts.door.input(self.turn.now, slot, Input::SecondPost);
+        self.obey();
+    }
+
+    /// The connection's POST comes to nothing; its session may take another.
+    pub(super) fn stop_collecting(&mut self, index: u32, sid: &Sid) {
+        if let Found::Here(slot) = self.parts.door.find(sid) {
+            self.unlink(slot, index);
+        }
     }
 
     fn collect(&mut self, index: u32, collect: Collect, asks: bool) {
@@ -217,6 +234,7 @@ impl<D: Door> Worker<D> {
                     }
                     Err(fault) => {
                         reply.close = true;
+                        self.stop_collecting(index, &sid);
                         self.answer(index, Page::Status(fault.status()), &reply);
                         Some(bytes.len())
                     }

@@ -174,6 +174,13 @@ impl<D: Door> Worker<D> {
             State::Socket(_) => return,
             State::Closing => false,
         };
+        let collected = match conn.phase() {
+            Some(Phase::Body(collect)) => Some(collect.sid),
+            _ => None,
+        };
+        if let Some(sid) = collected {
+            self.stop_collecting(index, &sid);
+        }
         if is_late {
             self.answer(index, Page::Status(408), &Reply::closing());
         } else {
