@@ -369,6 +369,12 @@ impl Engine {
         match input {
             Input::Poll { jsonp, stamp, number, query } => self.poll(now, jsonp, stamp, number, query, out, &mut events),
             Input::Post { form, jsonp, body } => self.post(now, settings, form, jsonp, body, out, &mut events),
+            Input::SecondPost => {
+                if self.is_polling() {
+                    self.end_polling(CLOSE, out);
+                    events.push(Event::Closed(Reason::Violation));
+                }
+            }
             Input::Lost(Exchange::Post) => {}
             Input::Lost(Exchange::Poll | Exchange::NewPoll) => {
                 if let Wire::Polling(poller) = &mut self.wire {

@@ -64,6 +64,8 @@ pub enum Input<'a> {
     Poll { jsonp: Option<u32>, stamp: Option<&'a str>, number: Option<u32>, query: &'a str },
     /// A whole POST body (already within the limit). Answered by [`Action::Respond`] for [`Exchange::Post`].
     Post { form: Form, jsonp: bool, body: &'a [u8] },
+    /// A POST began while the body of another was still coming. The shell answers it with 400.
+    SecondPost,
     /// The connection of the open GET died, or of the POST before it was answered.
     Lost(Exchange),
     /// An Upgrade request with the session's sid. Unless the session answers [`Action::Refuse`], the shell writes 101

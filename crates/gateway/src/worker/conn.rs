@@ -92,6 +92,16 @@ pub(super) struct Collect {
     pub(super) body: Body,
 }
 
+impl Collect {
+    /// Whose POST it is; None: a visit.
+    pub(super) fn session(&self) -> Option<Sid> {
+        match &self.what {
+            What::Post { sid, .. } => Some(*sid),
+            What::Visit { .. } => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum What {
     Post { sid: Sid, form: Form, jsonp: bool },

@@ -62,13 +62,15 @@ impl<D: Door> Worker<D> {
             }
             State::Closing => {}
         }
-        match self.conns.insert(conn) {
-            Some(key) => key.index,
-            None => {
-                self.forget();
-                NONE
-            }
+        let collects = matches!(conn.phase(), Some(Phase::Body(_)));
+        let Some(key) = self.conns.insert(conn) else {
+            self.forget();
+            return NONE;
+        };
+        if collects {
+            self.conns.timers.set(key.index, self.turn.now + self.parts.shared.deadlines.body);
         }
+        key.index
     }
 
     /// Passes a connection on with its request: its head is at the front of `bytes`, or it is whole in the connection.

@@ -244,7 +244,8 @@ impl<D: Door> Worker<D> {
         let (slot, input) = match conn.state {
             State::Http(http) => match http.phase {
                 Phase::Waits { slot, exchange, .. } => (slot, Input::Lost(exchange)),
-                Phase::Head { .. } | Phase::Body(_) | Phase::Visits { .. } | Phase::Sending { .. } => return,
+                Phase::Body(collect) => return self.stop_collecting(index, collect.session()),
+                Phase::Head { .. } | Phase::Visits { .. } | Phase::Sending { .. } => return,
             },
             State::Socket(socket) => (socket.slot, Input::Closed { link: socket.link }),
             State::Closing => return,

@@ -55,7 +55,11 @@ impl<D: Door> Worker<D> {
                 }
             }
             Request::Post { sid, form, jsonp, framed, waits } => match self.place(index, &sid, bytes) {
-                Place::Here(_) => {
+                Place::Here(slot) if self.conns.linked(slot).post != NONE => {
+                    self.second_post(index, slot, reply);
+                    return Some(bytes.len());
+                }
+                Place::Here(slot) => {
                     if let Framed::Length(length) = framed
                         && let Some(body) = behind.get(..length)
                     {
@@ -63,6 +67,7 @@ impl<D: Door> Worker<D> {
                         return Some(len + length);
                     }
                     let body = Body::new(framed, shared.site.body_max);
+                    self.conns.links(slot).post = index;
                     let what = What::Post { sid, form, jsonp };
                     self.collect(index, Collect { what, reply, body }, waits && behind.is_empty());
                 }
@@ -178,14 +183,28 @@ impl<D: Door> Worker<D> {
             Found::Here(slot) => slot,
             Found::Elsewhere { .. } | Found::Unknown => return self.answer(index, Page::Fault(Fault::UnknownSid), &reply),
         };
-        if self.conns.linked(slot).post != NONE {
-            return self.answer(index, Page::Fault(Fault::BadRequest), &reply);
-        }
         self.wait(index, slot, Exchange::Post, reply);
         self.conns.links(slot).post = index;
         let Post { form, jsonp, body, .. } = post;
         self.parts.door.input(self.turn.now, slot, Input::Post { form, jsonp, body });
         self.obey();
+    }
+
+    /// Two at once have no order: the session ends. Neither body is read to its end.
+    fn second_post(&mut self, index: u32, slot: Slot, mut reply: Reply) {
+        reply.close = true;
+        self.answer(index, Page::Fault(Fault::BadRequest), &reply);
+        self.parts.door.input(self.turn.now, slot, Input::SecondPost);
+        self.obey();
+    }
+
+    /// The connection's POST comes to nothing; its session may take another.
+    pub(super) fn stop_collecting(&mut self, index: u32, session: Option<Sid>) {
+        if let Some(sid) = session
+            && let Found::Here(slot) = self.parts.door.find(&sid)
+        {
+            self.unlink(slot, index);
+        }
     }
 
     fn collect(&mut self, index: u32, collect: Collect, asks: bool) {
@@ -209,8 +228,8 @@ impl<D: Door> Worker<D> {
         match collect.body.push(bytes) {
             Ok(used) if !collect.body.is_done() => Some(used),
             pushed => {
-                if let What::Post { sid, .. } = &collect.what
-                    && let Found::Elsewhere { worker } = self.parts.door.find(sid)
+                if let Some(sid) = collect.session()
+                    && let Found::Elsewhere { worker } = self.parts.door.find(&sid)
                     && pushed.is_ok()
                     && self.pass(index, worker, &bytes[pushed.unwrap_or_default()..])
                 {
@@ -218,6 +237,7 @@ impl<D: Door> Worker<D> {
                 }
                 let phase = self.conns.get(index)?.phase()?;
                 let Phase::Body(collect) = std::mem::replace(phase, Phase::Head { begun: false }) else { return None };
+                let session = collect.session();
                 let Collect { what, mut reply, body } = *collect;
                 match pushed {
                     Ok(used) => {
@@ -226,6 +246,7 @@ impl<D: Door> Worker<D> {
                     }
                     Err(fault) => {
                         reply.close = true;
+                        self.stop_collecting(index, session);
                         self.answer(index, Page::Status(fault.status()), &reply);
                         Some(bytes.len())
                     }

@@ -174,6 +174,11 @@ impl<D: Door> Worker<D> {
             State::Socket(_) => return,
             State::Closing => false,
         };
+        let collected = match conn.phase() {
+            Some(Phase::Body(collect)) => collect.session(),
+            _ => None,
+        };
+        self.stop_collecting(index, collected);
         if is_late {
             self.answer(index, Page::Status(408), &Reply::closing());
         } else {

@@ -4,6 +4,9 @@
 
 #[path = "../../examples/conformance/fixture.rs"]
 mod fixture;
+#[path = "../../examples/conformance/script.rs"]
+#[expect(dead_code, reason = "the probe's half of it is not asked for")]
+mod script;
 #[path = "../../examples/conformance/talk.rs"]
 mod talk;
 
@@ -78,6 +81,7 @@ fn start() -> Gateway<Session> {
     let paths = PATHS.map(str::to_owned).to_vec();
     let config = Config { bind: vec![SocketAddr::from(([127, 0, 0, 1], 0))], paths, cors: Cors::Star, ..Config::default() };
     // Two workers, so that some requests of a session come to the wrong one.
-    let house = |worker| (Fixture::new(worker, settings.clone(), Duration::from_secs(1)), inbox().expect("an inbox").1);
+    let house =
+        |worker| (Fixture::new(worker, script::Script::Suite, settings.clone(), Duration::from_secs(1)), inbox().expect("an inbox").1);
     Gateway::start(&config, vec![house(0), house(1)]).expect("the fixture starts")
 }

@@ -242,6 +242,7 @@ impl Door for House {
             Input::Message { link, message } => self.diary.write(format!("{link:?} {message:?}")),
             Input::Probe if self.session(slot).is_socket => self.act(slot, Action::Refuse),
             Input::Probe => self.diary.write("probe"),
+            Input::SecondPost => self.end(slot),
             Input::Lost(exchange) => {
                 self.diary.write(format!("lost {exchange:?}"));
                 self.session(slot).open = false;

@@ -147,12 +147,43 @@ fn a_session_that_ends_leaves_no_request_waiting() {
 }
 
 #[test]
+fn a_second_post_while_the_body_of_one_is_coming_ends_the_session() {
+    let server = Server::start(2);
+    let sid = server.session();
+    let (mut slow, mut web) = (server.web(), server.web());
+    slow.write(format!("POST {} HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n", target(&sid))).unwrap();
+    assert_eq!(slow.answer().unwrap().status, 100);
+    web.write(post(&sid, "x")).unwrap();
+    assert_eq!(web.answer().unwrap().status, 400);
+    assert!(web.is_ended() && slow.is_ended());
+    assert_eq!(server.web().post(&sid, "x").text(), "{\"code\":1,\"message\":\"Session ID unknown\"}");
+}
+
+#[test]
+fn a_post_that_came_to_nothing_makes_room_for_the_next() {
+    let server = Server::with(1, short_deadlines);
+    let sid = server.session();
+    let begun = format!("POST {} HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n", target(&sid));
+    let mut late = server.web();
+    late.write(&begun).unwrap();
+    assert_eq!(late.answer().unwrap().status, 100);
+    assert_eq!(late.answer().unwrap().status, 408);
+    assert_eq!(server.web().post(&sid, "x").text(), "ok");
+    let mut left = server.web();
+    left.write(&begun).unwrap();
+    assert_eq!(left.answer().unwrap().status, 100);
+    left.stream.shutdown(Shutdown::Write).unwrap();
+    assert!(left.is_ended());
+    assert_eq!(server.web().post(&sid, "x").text(), "ok");
+}
+
+#[test]
 fn a_head_a_body_and_an_idle_connection_have_their_time() {
     let server = Server::with(1, short_deadlines);
     let sid = server.session();
     let (mut head, mut body, mut idle) = (server.web(), server.web(), server.web());
     head.write("GET /healthz HT").unwrap();
-    body.write(format!("POST {} HTTP/1.1\r\nContent-Length: 8\r\n\r\nhalf", target(&sid))).unwrap();
+    body.write(format!("POST {} HTTP/1.1\r\nContent-Length: 8\r\n\r\nhalf", target(&server.session()))).unwrap();
     assert_eq!(idle.post(&sid, "x").text(), "ok");
     for web in [&mut head, &mut body] {
         assert_eq!(web.answer().unwrap().status, 408);
