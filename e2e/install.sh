@@ -36,6 +36,9 @@ system() {
   command -v strace >/dev/null || wanted+=(strace)
   # Keys for tests are made by it.
   command -v openssl >/dev/null || wanted+=(openssl)
+  command -v nginx >/dev/null || wanted+=(nginx-light)
+  command -v caddy >/dev/null || wanted+=(caddy)
+  command -v systemd-analyze >/dev/null || wanted+=(systemd)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
   # The pages' tests.
