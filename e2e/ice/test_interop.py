@@ -140,6 +140,13 @@ def test_a_call_that_runs_when_the_server_is_told_to_stop_is_answered(echo, clie
     assert server.wait() == 0
 
 
+def test_a_client_that_closes_what_it_does_not_use_is_served_on_a_new_connection(echo, client):
+    python = client(echo().port, "Ice.ACM.Client.Timeout=1")
+    for _ in range(2):
+        assert sent(python, "42")["value"]["devices"] == 2
+        assert python.ask(do="idle") == {"value": True}
+
+
 def test_a_browser_gets_nothing(echo):
     with socket.create_connection(("127.0.0.1", echo().port)) as raw:
         assert raw.recv(14) == b"IceP\1\0\1\0\3\0\x0e\0\0\0"
