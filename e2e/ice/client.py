@@ -72,6 +72,18 @@ def cast(proxy, _):
             "ids": proxy.ice_ids(), "id": proxy.ice_id()}
 
 
+def load(proxy, ask):
+    """One call after the other, sends and reads in turn: which failed, and how."""
+    failed = []
+    for n in range(ask["count"]):
+        try:
+            proxy.send("42", str(n))
+            proxy.online(["on"])
+        except Ice.Exception as error:
+            failed.append(failure(error))
+    return failed
+
+
 def idle(proxy, _):
     """Returns once the connection, which nobody uses, is closed: by whom is in the properties."""
     closed = threading.Event()
@@ -79,7 +91,7 @@ def idle(proxy, _):
     return closed.wait(20)
 
 
-ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast, "idle": idle}
+ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast, "idle": idle, "load": load}
 
 
 def answer(communicator, text, ask):
