@@ -44,6 +44,9 @@ system() {
   # The pages' tests.
   command -v chromium >/dev/null || wanted+=(chromium)
   command -v python3 >/dev/null || wanted+=(python3)
+  # The Ice peer is a system package, so it runs under the system's Python.
+  /usr/bin/python3 -c 'import Ice' 2>/dev/null || wanted+=(python3-zeroc-ice zeroc-ice-slice)
+  command -v openssl >/dev/null || wanted+=(openssl)
   python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
   if [ ${#wanted[@]} = 0 ]; then
     say "system packages: there already"

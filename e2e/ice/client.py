@@ -6,6 +6,7 @@ Runs under /usr/bin/python3, as the peer is a system package. Arguments: the pro
 import json
 import pathlib
 import sys
+import threading
 
 import Ice
 
@@ -71,7 +72,26 @@ def cast(proxy, _):
             "ids": proxy.ice_ids(), "id": proxy.ice_id()}
 
 
-ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast}
+def load(proxy, ask):
+    """One call after the other, sends and reads in turn: which failed, and how."""
+    failed = []
+    for n in range(ask["count"]):
+        try:
+            proxy.send("42", str(n))
+            proxy.online(["on"])
+        except Ice.Exception as error:
+            failed.append(failure(error))
+    return failed
+
+
+def idle(proxy, _):
+    """Returns once the connection, which nobody uses, is closed: by whom is in the properties."""
+    closed = threading.Event()
+    proxy.ice_getConnection().setCloseCallback(lambda _: closed.set())
+    return closed.wait(20)
+
+
+ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast, "idle": idle, "load": load}
 
 
 def answer(communicator, text, ask):

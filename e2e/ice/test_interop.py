@@ -140,6 +140,30 @@ def test_a_call_that_runs_when_the_server_is_told_to_stop_is_answered(echo, clie
     assert server.wait() == 0
 
 
+def test_a_restart_under_load_loses_no_call_and_doubles_no_send(echo, client):
+    first = echo()
+    python = client(first.port, "Ice.RetryIntervals=0 100 200 500 1000 2000 5000")
+    other = client(first.port, name="other")
+    assert runs(other) == 0
+    python.say({"do": "load", "count": 2000})
+    while runs(other) < 200:
+        pass
+    first.terminate()
+    before = int(first.line().removeprefix("drained "))
+    second = echo("--port", str(first.port))
+    assert python.json() == {"value": []}
+    second.terminate()
+    after = int(second.line().removeprefix("drained "))
+    assert (before + after, before < 2000) == (2000, True)
+
+
+def test_a_client_that_closes_what_it_does_not_use_is_served_on_a_new_connection(echo, client):
+    python = client(echo().port, "Ice.ACM.Client.Timeout=1")
+    for _ in range(2):
+        assert sent(python, "42")["value"]["devices"] == 2
+        assert python.ask(do="idle") == {"value": True}
+
+
 def test_a_browser_gets_nothing(echo):
     with socket.create_connection(("127.0.0.1", echo().port)) as raw:
         assert raw.recv(14) == b"IceP\1\0\1\0\3\0\x0e\0\0\0"

@@ -4,6 +4,7 @@
 //! tests replay that on the stable toolchain, as it is and mutated under fixed seeds. It is no fuzzer itself.
 
 mod engineio;
+mod ice;
 mod json;
 mod socketio;
 mod websocket;
@@ -11,9 +12,10 @@ mod websocket;
 /// A body, and the folder of its corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("engineio_packet", engineio::packet),
     ("engineio_sid", engineio::sid),
+    ("ice_message", ice::message),
     ("json", json::text),
     ("polling_jsonp", engineio::jsonp),
     ("polling_v3_ascii", engineio::v3_ascii),

@@ -126,9 +126,9 @@ fn named(targets: Vec<String>, payload: &str, extras: Extras, context: &Context)
     Done::Accepted(Accepted { invalid, ..accepted(payload, extras, context) })
 }
 
-fn status(id: String) -> Result<Done, PushError> {
+fn status(id: String) -> Result<Done, Box<PushError>> {
     if id == "nope" {
-        return Err(error(Kind::NotFound { id }));
+        return Err(Box::new(error(Kind::NotFound { id })));
     }
     let counts = BTreeMap::from([("queued".to_owned(), 3), ("reached".to_owned(), 1)]);
     let created_ms = 1_767_225_600_000;

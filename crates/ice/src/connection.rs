@@ -5,6 +5,7 @@
 //! many requests run as may, so that memory is bounded by the limits.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -75,6 +76,20 @@ pub enum Reason {
     Unfinished,
     /// No heartbeat from a peer that used to send them.
     Silent,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PeerClosed => f.write_str("closed by the peer"),
+            Self::Ended => f.write_str("cut"),
+            Self::Closed => f.write_str("closed"),
+            Self::Violation(violation) => write!(f, "{violation}"),
+            Self::NotValidated => f.write_str("not set up in time"),
+            Self::Unfinished => f.write_str("a message did not end in time"),
+            Self::Silent => f.write_str("no heartbeat in time"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::Dispatch;
 use super::link::{Event, Link, StreamObject, now};
@@ -94,8 +94,10 @@ async fn connection<D: Dispatch>(stream: TcpStream, peer: SocketAddr, shared: Ar
         Ok(Err(error)) => return debug!(%peer, %error, "no TLS"),
         Err(_) => return debug!(%peer, "no TLS in time"),
     };
-    let reason = Served::new(stream, peer, shared).run(drained).await;
-    debug!(%peer, ?reason, "connection ended");
+    match Served::new(stream, peer, shared).run(drained).await {
+        Some(reason) => debug!(%peer, %reason, "connection ended"),
+        None => warn!(%peer, "connection closed: too many bytes are kept for all of them"),
+    }
 }
 
 async fn secured(stream: TcpStream, settings: &ServerSettings) -> io::Result<Box<dyn StreamObject>> {
@@ -194,7 +196,7 @@ impl<D: Dispatch> Served<D> {
         sum.fetch_sub(before, Ordering::Relaxed) - before > self.shared.settings.buffered
     }
 
-    /// What was begun is finished, whoever hears of it.
+    /// What was begun is finished, whoever hears of it. None: it was closed for the memory it would take.
     async fn finish(mut self) -> Option<Reason> {
         let reason = self.link.over();
         self.shared.buffered.fetch_sub(self.counted, Ordering::Relaxed);

@@ -10,9 +10,12 @@ struct Contract {
     structs: BTreeMap<String, Vec<(String, String)>>,
     /// With the base, "" for none, and members as `(tag) type name`.
     exceptions: BTreeMap<String, (String, Vec<String>)>,
-    /// By interface: mode, result, name, parameters as `(tag) type name`.
-    operations: BTreeMap<String, Vec<(bool, String, String, Vec<String>)>>,
+    /// By interface.
+    operations: BTreeMap<String, Vec<Operation>>,
 }
+
+/// Whether it is idempotent, its result, its name, its parameters as `(tag) type name`.
+type Operation = (bool, String, String, Vec<String>);
 
 /// Words and marks, without comments, strings and the preprocessor's line.
 fn tokens(text: &str) -> Vec<String> {
@@ -84,7 +87,7 @@ impl Reader {
         members
     }
 
-    fn operation(&mut self) -> (bool, String, String, Vec<String>) {
+    fn operation(&mut self) -> Operation {
         let idempotent = self.take("idempotent");
         let (result, name) = (self.next(), self.next());
         self.must("(");
