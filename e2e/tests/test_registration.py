@@ -26,7 +26,7 @@ def checking(folder, auth, **settings):
     with running(folder, TIDINGS_REGISTRATION__AUTH=auth, TIDINGS_LOG__LEVEL="trace", **settings, **DELAY) as server:
         yield server
         text = server.log_path.read_text(errors="replace")
-        assert "tidings_delivery" in text, "the log is what is looked at"
+        assert " DEBUG " in text, "the log is what is looked at"
         for secret in server.secrets:
             assert secret not in text, "a credential stands in the log"
 

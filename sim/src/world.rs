@@ -1,13 +1,15 @@
 //! Everything in one thread: workers, store, wires, phones. Each method is one small step; histories choose among them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tidings_delivery::{Client, Config, Found, Output, Query, Roster, Ticket};
+use tidings_delivery::{Client, Config, Found, Output, Query, Registration, Roster, Ticket};
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Draft, Fact, FeedItem, Limits, Millis, Position, Request, SocketId, Strictness, Target, Uid};
+use tidings_model::{
+    Answer, AppNo, Claim, Code, Draft, Fact, FeedItem, Limits, Millis, Position, Refusal, Request, SocketId, Strictness, Target, Uid,
+};
 use tidings_store::{Appended, Fault, MemStore};
 
 use crate::dice::Dice;
@@ -53,6 +55,12 @@ pub struct World {
     asked: BTreeMap<u64, Asked>,
     next_ticket: u64,
     reads: VecDeque<(usize, Ticket, Query)>,
+    /// What a verifier is asked where registration is checked: worker, slot, socket.
+    checks: VecDeque<(usize, u32, SocketId, Box<Claim>)>,
+    /// It refuses some of them, though they come from who they say.
+    pub is_strict: bool,
+    /// The wires whose sockets have been somebody's.
+    admitted: BTreeSet<usize>,
     pub wires: Vec<Wire>,
     /// (worker, slot) -> wire
     seats: BTreeMap<(usize, u32), usize>,
@@ -117,6 +125,9 @@ impl World {
             asked: BTreeMap::new(),
             next_ticket: 0,
             reads: VecDeque::new(),
+            checks: VecDeque::new(),
+            is_strict: false,
+            admitted: BTreeSet::new(),
             wires: Vec::new(),
             seats: BTreeMap::new(),
             phones,
@@ -244,6 +255,7 @@ impl World {
         self.answers.clear();
         self.asked.clear();
         self.reads.clear();
+        self.checks.clear();
         for wire in 0..self.wires.len() {
             self.seats.remove(&(self.wires[wire].worker, self.wires[wire].slot));
             self.lose_server_end(wire);
@@ -316,6 +328,7 @@ impl World {
                         }
                         self.catch_up(worker, attached.at);
                     }
+                    self.admitted.extend(self.seats.get(&(worker, ticket.slot)));
                     let here = self.seats.get(&(worker, ticket.slot)).map(|wire| self.wires[*wire].phone);
                     let asked = self.sockets.get(&attached.socket).copied().filter(|who| Some(who.phone) == here);
                     if let (Some(dev), Some(who)) = (attached.dev, asked) {
@@ -333,6 +346,18 @@ impl World {
             }
             None => {}
         }
+    }
+
+    pub fn deliver_verdict(&mut self) {
+        let Some((worker, slot, socket, claim)) = self.checks.pop_front() else { return };
+        let verdict = if self.is_strict && self.dice.once_in(8) {
+            Err(Refusal::new(Code::Forbidden, "not now"))
+        } else {
+            Ok(Uid::trusted(claim.named.as_ref().map_or("nobody", |named| named.reveal())))
+        };
+        self.note(|| format!("worker {worker} slot {slot} is told {verdict:?}"));
+        self.rosters[worker].checked(self.now, slot, socket, verdict);
+        self.drain_outputs(worker);
     }
 
     pub fn deliver_page(&mut self) {
@@ -399,6 +424,7 @@ impl World {
                         self.lose_server_end(wire);
                     }
                 }
+                Output::Check(slot, socket, claim) => self.checks.push_back((worker, slot, socket, claim)),
                 Output::Ask(ticket, request) => {
                     self.note(|| format!("worker {worker} slot {} asks {request:?}", ticket.slot as i32));
                     self.inspect(worker, ticket, &request);
@@ -605,6 +631,9 @@ impl World {
             // The library pauses its polling before it says `5`.
             Heard::ProbeAnswered => life.pausing = true,
             Heard::Message(n) => {
+                if self.config.registration == Registration::Checked && !self.admitted.contains(&wire) {
+                    return self.fail(Err(format!("phone {phone} has message {n}, and nobody has let it in")));
+                }
                 let deaf = life.leaving || life.listens_at.is_some_and(|at| now < at);
                 if deaf {
                     return;
@@ -804,6 +833,9 @@ impl World {
             for _ in 0..self.answers.len() {
                 self.deliver_answer();
             }
+            for _ in 0..self.checks.len() {
+                self.deliver_verdict();
+            }
             for _ in 0..self.reads.len() {
                 self.deliver_page();
             }
@@ -825,13 +857,13 @@ impl World {
             let down = wire.phone_gone || wire.half_open || wire.down.is_empty() || self.phones[wire.phone].stalled;
             up && down
         });
-        wires && self.answers.is_empty() && self.reads.is_empty() && self.feeds.iter().all(VecDeque::is_empty)
+        wires && self.answers.is_empty() && self.checks.is_empty() && self.reads.is_empty() && self.feeds.iter().all(VecDeque::is_empty)
     }
 
     fn activity(&self) -> (u64, usize, Position) {
         let waiting: usize = self.wires.iter().map(|wire| wire.up.len() + wire.down.len()).sum();
         let processed = self.rosters.iter().map(Roster::processed).max().unwrap_or_default();
-        (self.next_ticket, waiting + self.answers.len() + self.reads.len(), processed)
+        (self.next_ticket, waiting + self.answers.len() + self.checks.len() + self.reads.len(), processed)
     }
 
     pub fn found(&self, sid: &Sid) -> Found {
