@@ -93,7 +93,6 @@ impl Callback {
         Ok(Self { claims, stop: Some(stop), thread: Some(thread) })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the clock of the calls' deadlines")]
     pub(crate) fn ask(&self, claim: Claim, reply: Reply) {
         if let Err(refusal) = is_askable(&claim) {
             return reply(Err(refusal));

@@ -23,10 +23,13 @@ fn the_question_is_the_documented_one() {
     assert_eq!(question::of(&bare), r#"{"app":"/shop","uid":null,"credential":null,"device_id":null,"address":"::1"}"#);
 }
 
+/// Whom the device names, the answer's status and body, and what that comes to.
+type Row<'a> = (Option<&'a str>, u16, &'a str, Result<&'a str, (Code, &'a str)>);
+
 #[test]
 fn only_200_is_yes_and_only_403_is_no() {
     let long = format!("{{\"message\":\"{}\"}}", "x".repeat(300));
-    let table: [(Option<&str>, u16, &str, Result<&str, (Code, &str)>); 16] = [
+    let table: [Row<'_>; 16] = [
         (Some("42"), 200, "", Ok("42")),
         (Some("42"), 200, "OK", Ok("42")),
         (Some("42"), 200, "{}", Ok("42")),
