@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from conftest import running
+from harness.certificate import Authority
 from harness.credentials import ROTATED, SECRET, jwks, jwt, renamed, signed_uid
 from harness.driver import Device
 from harness.polling import Polling
@@ -89,15 +91,24 @@ class Business(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def by_callback(tmp_path_factory):
+@contextlib.contextmanager
+def business_server(certificate=None):
     business = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Business)
+    if certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*certificate)
+        business.socket = tls.wrap_socket(business.socket, server_side=True)
     threading.Thread(target=business.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{business.server_address[1]}/may-register?key=canary-path"
-    with checking(tmp_path_factory.mktemp("callback"), "callback", CALLBACK__URL=url) as server:
-        yield with_secrets(server, *Business.OWNERS, "canary-broken", "canary-path")
+    scheme = "https" if certificate else "http"
+    yield f"{scheme}://localhost:{business.server_address[1]}/may-register?key=canary-path"
     business.shutdown()
     business.server_close()
+
+
+@pytest.fixture(scope="module")
+def by_callback(tmp_path_factory):
+    with business_server() as url, checking(tmp_path_factory.mktemp("callback"), "callback", CALLBACK__URL=url) as server:
+        yield with_secrets(server, *Business.OWNERS, "canary-broken", "canary-path")
 
 
 def connect_with(token):
@@ -164,6 +175,20 @@ def test_what_the_business_server_does_not_admit_is_refused(by_callback, credent
     error = device.ask("register", {"data": "alice", **({"auth": credential} if credential else {})})["error"]
     assert error["code"] == code and words in error["message"]
     assert device.told("_register_error") == error
+
+
+def test_the_business_server_is_asked_over_tls_only_if_its_certificate_is_good(tmp_path):
+    (tmp_path / "other").mkdir()
+    authority, stranger = Authority(tmp_path), Authority(tmp_path / "other")
+    with business_server(authority.sign("business")) as url:
+        for trusted, expected in ((authority.cert, "token"), (stranger.cert, "error")):
+            folder = tmp_path / expected
+            folder.mkdir()
+            with running(folder, TIDINGS_REGISTRATION__AUTH="callback", TIDINGS_REGISTRATION__CALLBACK__URL=url, SSL_CERT_FILE=str(trusted)) as server:
+                answer = Polling(server.devices_port).ask("register", {"data": "alice", "auth": "canary-alice"})
+                assert list(answer) == [expected], answer
+                if expected == "error":
+                    assert answer["error"]["code"] == "overloaded" and "cannot be asked" in answer["error"]["message"]
 
 
 # --- who does not ---
@@ -348,7 +373,7 @@ def test_the_command_line_makes_what_the_server_takes(by_jwt, by_signature, tmp_
 def client(kind, server, folder, uid, transport="upgrade"):
     device = Device(kind, transport, uid, server.devices_url, folder)
     try:
-        device.wait_on("ready", 30)
+        device.ready()
         yield device
     finally:
         device.close()

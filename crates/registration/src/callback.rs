@@ -132,7 +132,8 @@ impl Wire {
         if target.0.scheme_str() == Some("http") {
             return Ok(Self::Plain(builder.build_http()));
         }
-        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_only().enable_http1().build();
+        let roots = HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls::crypto::ring::default_provider())?;
+        let connector = roots.https_only().enable_http1().build();
         Ok(Self::Tls(builder.build(connector)))
     }
 
