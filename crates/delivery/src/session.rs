@@ -234,8 +234,9 @@ impl Session {
             attachments: None,
             rates: None,
         };
-        if session.engine.is_stamped() || session.hello.as_ref().is_some_and(|hello| hello.registers()) {
-            // A `40` that is lost with its connection must not look proven later.
+        let registers = session.hello.as_ref().is_some_and(|hello| hello.registers());
+        if session.engine.is_stamped() || session.peer.follows_redirects || registers {
+            // A `40` that is lost with its connection must come again, and must not look proven later.
             session.keep_answers(cx);
         }
         match opening.revision {

@@ -237,7 +237,9 @@ impl Session {
             adopting: Adopting::No,
         };
         self.phase = Phase::Registered(Box::new(registered));
-        if !silent {
+        if silent {
+            self.await_connected(cx);
+        } else {
             self.say_registered(cx, &token, ack);
             self.await_listener(cx);
         }
