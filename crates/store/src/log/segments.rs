@@ -67,8 +67,6 @@ struct Write {
 pub(crate) struct Sealed {
     pub first: u64,
     pub last: u64,
-    /// Log time of its last record.
-    pub at: Millis,
 }
 
 /// How many numbers a restore leaves out.
@@ -147,17 +145,14 @@ impl Segments {
         oldest.time(oldest.first())
     }
 
-    /// Sealed segments, oldest first: each with its last record and that one's log time.
-    pub(crate) fn sealed(&self) -> Result<Vec<Sealed>, ReadError> {
-        let all = self.segments();
-        let mut sealed = Vec::new();
-        for pair in all.windows(2) {
-            let last = pair[1].follows;
-            if let Some(at) = pair[0].time(last)? {
-                sealed.push(Sealed { first: pair[0].first(), last, at });
-            }
-        }
-        Ok(sealed)
+    /// Those that are written no more, oldest first.
+    pub(crate) fn sealed(&self) -> Vec<Sealed> {
+        self.segments().windows(2).map(|pair| Sealed { first: pair[0].first(), last: pair[1].follows }).collect()
+    }
+
+    /// Log time of a record; None: there is none of that number.
+    pub(crate) fn time(&self, number: u64) -> Result<Option<Millis>, ReadError> {
+        or_trimmed(self.holding(number).map_or(Ok(None), |segment| segment.time(number)))
     }
 
     /// Removes the segments that end at or before record `upto`, oldest first; never the one that is written. How many.
@@ -395,17 +390,22 @@ impl Segments {
 
     /// The first record at or after this time: log time only rises.
     fn first_at(&self, time: Millis, last: u64) -> Result<u64, ReadError> {
-        let all = self.segments();
-        let mut found = all.first().map_or(1, |segment| segment.first());
-        for (index, segment) in all.iter().enumerate().rev() {
-            let Some(begin) = segment.time(segment.first())? else { continue };
-            if begin < time || index == 0 {
-                let end = all.get(index + 1).map_or(last, |next| next.follows.min(last));
-                found = first_within(segment, time, end)?;
-                break;
-            }
+        let segments = self.segments();
+        let ends = segments.iter().skip(1).map(|next| next.follows.min(last)).chain([last]);
+        // One that was jumped over twice has no record.
+        let all: Vec<_> = segments.iter().zip(ends).filter(|(segment, end)| segment.first() <= *end).collect();
+        // The last segment that begins before that time has it, or the next one's first record is it.
+        let (mut low, mut high) = (0, all.len());
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            let (segment, _) = &all[middle];
+            let begins_before = segment.time(segment.first())?.is_some_and(|begin| begin < time);
+            if begins_before { low = middle } else { high = middle }
         }
-        Ok(found)
+        match all.get(low) {
+            Some((segment, end)) => first_within(segment, time, *end),
+            None => Ok(last + 1),
+        }
     }
 }
 

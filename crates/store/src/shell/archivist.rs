@@ -151,13 +151,19 @@ impl Archivist {
         let Some(oldest) = snapshots.get(KEPT - 1) else { return Ok(0) };
         // What an idempotency key answers stands in the log.
         let kept_s = self.shared.limits.retention.bodies_s.max(Limits::IDEMPOTENCY_S);
-        let old = |at: Millis| now.0.saturating_sub(at.0) > kept_s.saturating_mul(1000);
-        let sealed = self.log.sealed()?;
-        let aged = sealed.iter().take_while(|segment| old(segment.at) && segment.last <= oldest.mark.record());
-        let Some(last) = aged.last().map(|segment| segment.last) else { return Ok(0) };
-        let state = StateReader::open(&self.shared.state)?;
-        let Some(kept) = state.oldest_kept(now)? else { return Ok(last) };
-        Ok(sealed.iter().take_while(|segment| segment.last <= last && segment.last < kept.record()).last().map_or(0, |found| found.last))
+        let kept_ms = kept_s.saturating_mul(1000);
+        let mut aged = Vec::new();
+        for segment in self.log.sealed().into_iter().take_while(|segment| segment.last <= oldest.mark.record()) {
+            if self.log.time(segment.last)?.is_none_or(|at| now.0.saturating_sub(at.0) <= kept_ms) {
+                break;
+            }
+            aged.push(segment.last);
+        }
+        if aged.is_empty() {
+            return Ok(0);
+        }
+        let kept = StateReader::open(&self.shared.state)?.oldest_kept(now)?;
+        Ok(aged.into_iter().take_while(|last| kept.is_none_or(|kept| *last < kept.record())).last().unwrap_or(0))
     }
 }
 
