@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tidings_model::{Limits, Millis};
 
-use super::Shared;
+use super::{Shared, count};
 use crate::ReadError;
 use crate::log::segments::Segments;
 use crate::snapshot::{CopyError, KEPT, Snapshot, Snapshots};
@@ -80,6 +80,7 @@ impl Archivist {
         if self.snapshot_is_due(now)
             && let Err(error) = self.take_snapshot(now)
         {
+            count(&self.shared.counts.failed_snapshots, 1);
             tracing::warn!(%error, "no snapshot could be made; it is tried again in ten minutes");
             self.next_try = Millis(now.0 + RETRY_MS);
         }
@@ -109,6 +110,7 @@ impl Archivist {
         }
         self.facts = self.shared.counts.merged_facts.load(Ordering::Relaxed);
         let made = self.snapshots.make(&self.shared.state, now)?;
+        count(&self.shared.counts.snapshots, 1);
         tracing::info!(mark = ?made.mark, "a snapshot of the views was made and checked");
         self.newest = Some(made);
         Ok(())
@@ -131,6 +133,7 @@ impl Archivist {
         let goes = found.min(self.doomed);
         self.doomed = found;
         let gone = self.log.trim(goes).map_err(|error| ReadError::Io(error.to_string()))?;
+        count(&self.shared.counts.removed_segments, gone);
         if gone > 0 {
             tracing::info!(segments = gone, upto = goes, "old segments of the log were removed");
         }

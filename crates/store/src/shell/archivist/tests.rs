@@ -161,6 +161,8 @@ fn the_log_is_trimmed_behind_two_snapshots_and_an_older_cursor_has_expired() {
     let before = archive.first();
     archive.age(8);
     assert!(archive.first() > before, "something went");
+    let counters = archive.store.counters();
+    assert!((counters.snapshots, counters.failed_snapshots) == (3, 0) && counters.removed_segments > 0, "{counters:?}");
     let Err(EventsError::Expired { oldest }) = archive.events(Some(cursor)) else { panic!("it is older than the log") };
     assert!(archive.events(Some(oldest)).is_ok(), "the oldest one that is named can be gone on from");
     assert!(archive.events(None).is_ok());
