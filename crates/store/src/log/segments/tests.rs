@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::log::conformance::{Stage, conformance, message, record};
+use crate::log::folder;
 
 /// Segments in a folder; a kill leaves the files as they are: the process's connections are gone without a checkpoint.
 struct OnDisk {
