@@ -21,7 +21,7 @@ fn a_snapshot_is_what_its_manifest_says_or_it_is_none() {
     assert_eq!(snapshots.list(), []);
     let made = snapshots.make(&views(dir.path(), 512), Millis(5)).expect("made");
     assert_eq!((made.mark, made.at, made.log_id), (Position::from_raw(512), Millis(5), 7));
-    assert_eq!(snapshots.list(), [made.clone()]);
+    assert_eq!(snapshots.list(), std::slice::from_ref(&made));
     let copy = dir.path().join("copy");
     snapshots.fetch(&made, &copy).expect("it is whole");
     assert_eq!(checksum(&copy).expect("read"), made.sum);
