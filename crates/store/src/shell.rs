@@ -85,6 +85,9 @@ pub(crate) struct Counts {
     pub pages: AtomicU64,
     pub sockets: AtomicU64,
     pub undurable: AtomicU64,
+    pub snapshots: AtomicU64,
+    pub failed_snapshots: AtomicU64,
+    pub removed_segments: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64, by: usize) {

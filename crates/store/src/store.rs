@@ -43,6 +43,11 @@ pub struct Counters {
     pub sockets: u64,
     /// Facts that are decided and not yet durable, now.
     pub undurable: u64,
+    /// Snapshots made and checked, and those that failed.
+    pub snapshots: u64,
+    pub failed_snapshots: u64,
+    /// Segments that the log was trimmed by.
+    pub removed_segments: u64,
 }
 
 /// A handle; cloning is cheap.
@@ -194,6 +199,9 @@ impl Store {
             pages: counts.pages.load(Ordering::Relaxed),
             sockets: counts.sockets.load(Ordering::Relaxed),
             undurable: counts.undurable.load(Ordering::Acquire),
+            snapshots: counts.snapshots.load(Ordering::Relaxed),
+            failed_snapshots: counts.failed_snapshots.load(Ordering::Relaxed),
+            removed_segments: counts.removed_segments.load(Ordering::Relaxed),
         }
     }
 }

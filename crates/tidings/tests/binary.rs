@@ -289,7 +289,7 @@ fn a_doctor_names_what_is_wrong_and_fails_by_it() {
     };
     let taken = holder.local_addr().unwrap().to_string();
     let (code, lines) = doctor(&taken, &data);
-    assert!(code == Some(1) && lines.contains(&format!("fail  ports    devices: {taken} is in use by another program")), "{lines}");
+    assert!(code == Some(1) && lines.contains(&format!("fail  ports    devices.bind: {taken} is in use by another program")), "{lines}");
     assert!(!data.exists(), "it makes nothing");
     // The rest depends on the machine; where nothing fails it says so by its code.
     let (code, lines) = doctor(&server.address("devices"), &server.data());

@@ -11,7 +11,7 @@ use tidings_json::Json;
 use tidings_model::{
     Answer, AppNo, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Strictness, Target, Uid,
 };
-use tidings_store::{Lane, Owner, Store};
+use tidings_store::{Health, Lane, Owner, Store};
 
 use crate::{open, variable};
 
@@ -68,12 +68,13 @@ impl Rng {
     }
 }
 
-/// Keeps `CALLERS` requests under way until one is refused because the store stopped.
+/// Keeps `CALLERS` requests under way until one is refused because the store stopped, or until there were as many as it was told.
 fn drive(store: &Store, seed: u64) {
+    let most = variable("TIDINGS_CRASH_REQUESTS").and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
     let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (tell, told) = sync_channel(CALLERS);
     let mut under_way = 0;
-    for socket in 1.. {
+    for socket in 1..=most {
         let (label, request) = draw(&mut rng, socket);
         let tell = tell.clone();
         let reply = Box::new(move |answer| {
@@ -86,6 +87,10 @@ fn drive(store: &Store, seed: u64) {
             return;
         }
     }
+    if let Health::Stopped(why) = store.health() {
+        say(format!("@F {why}"));
+    }
+    std::process::abort();
 }
 
 fn finished(told: &Receiver<bool>) -> bool {

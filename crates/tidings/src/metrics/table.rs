@@ -42,6 +42,9 @@ metrics! {
     "tidings_store_read_only" Gauge "1 while the store takes nothing, because the disk is full" |now| u64::from(now.read_only);
     "tidings_views_merges" Counter "Transactions of the views" |now| now.log.merges;
     "tidings_views_facts" Counter "Facts that the views have seen" |now| now.log.merged_facts;
+    "tidings_snapshots" Counter "Snapshots of the views made and checked: one a day" |now| now.log.snapshots;
+    "tidings_snapshots_failed" Counter "Snapshots that could not be made; without them the log is not trimmed" |now| now.log.failed_snapshots;
+    "tidings_log_segments_removed" Counter "Segments that left the log" |now| now.log.removed_segments;
     "tidings_store_refusals" Counter "Requests that the writer refused" |now| now.log.refused;
     "tidings_mailbox_pages" Counter "Pages of mailboxes and broadcasts read" |now| now.log.pages;
     "tidings_api_calls" Counter "Calls of the backend's listener" |now| now.calls.answered;
