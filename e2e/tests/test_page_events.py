@@ -9,8 +9,8 @@ from harness.backend import Backend
 from harness.driver import Device
 from harness.ports import free_port
 
-# Client, transport, and how it is told the namespace.
-CALLERS = [("java-0.8.3", "upgrade"), ("java-2.1.2", "websocket"), ("js-1.7.4", "polling"), ("js-4.8.4", "upgrade")]
+# Client and transport.
+CALLERS = [("java-0.8.3", "upgrade"), ("js-1.7.4", "polling"), ("js-4.8.4", "websocket")]
 
 
 @pytest.fixture(scope="module")
