@@ -10,6 +10,9 @@ use tidings_model::MessageId;
 
 use crate::talk::{Broken, Call, Talk, Wish};
 
+#[cfg(test)]
+mod tests;
+
 /// What became of a call.
 pub(crate) struct Answered {
     slot: Slot,
