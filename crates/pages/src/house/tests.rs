@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use tempfile::TempDir;
 use tidings_api::Executor;
-use tidings_engineio::{Link, Message, Revision, Transport};
+use tidings_engineio::{Form, Link, Message, Revision, Transport};
 use tidings_gateway::{Mailbox, inbox};
 use tidings_model::Limits;
 use tidings_store::{Owner, Store};
@@ -44,10 +44,13 @@ fn hall() -> Hall {
 
 impl Hall {
     fn open(&mut self, revision: Revision, key: u8) -> Slot {
+        self.open_by(Transport::WebSocket, revision, key)
+    }
+
+    fn open_by(&mut self, transport: Transport, revision: Revision, key: u8) -> Slot {
         let slot = self.pages.vacancy();
         let sid = Sid { worker: 0, slot: slot.0, key: [key; 12] };
-        let (transport, query) = (Transport::WebSocket, "");
-        let opening = Opening { sid, revision, transport, base64: false, jsonp: None, stamp: None, query };
+        let opening = Opening { sid, revision, transport, base64: false, jsonp: None, stamp: None, query: "" };
         self.pages.open(Moment(0), opening, CLIENT).unwrap();
         slot
     }
@@ -119,4 +122,20 @@ fn an_answer_for_who_has_gone_is_not_told_to_who_came_after() {
     let answer = Ok(MessageId::v7(1, [0; 10]));
     hall.pages.mail(Moment(2), Answered { slot: first, key: [1; 12], ack: Some(7), answer });
     assert_eq!(hall.outputs(), "");
+}
+
+#[test]
+fn a_client_that_posts_and_never_gets_is_let_go() {
+    let mut hall = hall();
+    let slot = hall.open_by(Transport::Polling, Revision::V4, 1);
+    let post = |hall: &mut Hall, body: &str| {
+        hall.pages.input(Moment(1), slot, Input::Post { form: Form::Text, jsonp: false, body: body.as_bytes() })
+    };
+    post(&mut hall, "40/backend,");
+    let nonsense = vec!["42/backend,[\"nonsense\"]"; 1000].join("\x1e");
+    let posts = (1..100).find(|_| {
+        post(&mut hall, &nonsense);
+        hall.outputs().ends_with("gone")
+    });
+    assert!(posts.is_some_and(|posts| posts > 1), "{posts:?}");
 }
