@@ -158,6 +158,15 @@ def test_a_device_may_publish_where_that_is_allowed(tmp_path, clients):
         assert acked(page, "nonsense", {})["error"]["code"] == "forbidden"
 
 
+def test_where_credentials_are_asked_for_only_a_registered_device_may_publish(tmp_path, clients):
+    (tmp_path / "secret").write_text("a secret of thirty-two bytes or more")
+    settings = {"TIDINGS_REGISTRATION__AUTH": "signed", "TIDINGS_REGISTRATION__SIGNED__SECRET_FILE": str(tmp_path / "secret")}
+    with running(tmp_path, TIDINGS_LEGACY__CLIENT_PUBLISH="true", **settings) as product:
+        nobody = clients("js-1.7.4", "websocket", "nobody", product.devices_url)
+        nobody.settled(nobody.connect())
+        assert acked(nobody, "broadcast", {"data": 1})["error"]["code"] == "forbidden"
+
+
 def test_a_stop_lets_pages_go(tmp_path, clients):
     sockets = f"127.0.0.1:{free_port()}"
     with running(tmp_path, TIDINGS_BACKEND__SOCKETS=sockets) as product:

@@ -152,7 +152,7 @@ impl Session {
                 tracing::debug!(?args, "my event");
                 self.ack(cx, ack, "{\"ok\":true}");
             }
-            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) => {
+            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) && self.may_speak(cx) => {
                 let args = args.iter().map(|arg| (*arg).to_owned()).collect();
                 self.awaited += u32::from(ack.is_some());
                 cx.effect(Effect::Heard(Heard { name: name.to_owned(), args }, ack));
@@ -258,6 +258,11 @@ impl Session {
             Saying::Event { name, args } => self.say(cx, &Encoded::event(name, args)),
         }
         self.settle(cx);
+    }
+
+    /// Where a credential is asked for, only who has shown one is heard.
+    fn may_speak(&self, cx: &Context<'_>) -> bool {
+        !is_checked(cx) || self.registered().is_some()
     }
 
     /// An answer that was waited for. A `register` whose worker is another one may have waited, too.
