@@ -206,6 +206,8 @@ pub(crate) struct Session {
     hello: Option<Box<Hello>>,
     attachments: Option<Box<Pending>>,
     rates: Option<Box<Rates>>,
+    /// Acks that the client waits for and that come from elsewhere, to this worker: until then it does not move.
+    awaited: u32,
 }
 
 impl Session {
@@ -233,6 +235,7 @@ impl Session {
             hello: Self::hello(cx, opening.query),
             attachments: None,
             rates: None,
+            awaited: 0,
         };
         let registers = session.hello.as_ref().is_some_and(|hello| hello.registers());
         if session.engine.is_stamped() || session.peer.follows_redirects || registers {

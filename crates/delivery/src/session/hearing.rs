@@ -152,8 +152,9 @@ impl Session {
                 tracing::debug!(?args, "my event");
                 self.ack(cx, ack, "{\"ok\":true}");
             }
-            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) => {
+            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) && self.may_speak(cx) => {
                 let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+                self.awaited += u32::from(ack.is_some());
                 cx.effect(Effect::Heard(Heard { name: name.to_owned(), args }, ack));
             }
             Ok(Intent::PageEvent) if ack.is_none() => cx.effect(Effect::Ignored),
@@ -236,6 +237,7 @@ impl Session {
             Some(ReportedId::Foreign) => (None, None),
             None => (None, self.registered_mut().and_then(outstanding)),
         };
+        self.awaited += u32::from(ack.is_some());
         cx.effect(Effect::Report(Said { status, id, inferred, ack }));
     }
 
@@ -251,11 +253,29 @@ impl Session {
     /// What somebody beyond the contract has to say.
     pub(crate) fn told(&mut self, cx: &mut Context<'_>, ack: Option<u64>, saying: &Saying) {
         match saying {
-            Saying::Ack(answer) => self.ack(cx, ack, answer),
+            Saying::Ack(answer) => self.ack_late(cx, ack, answer),
             Saying::Event { .. } if self.joined != Joined::Yes || !self.has_room() => {}
             Saying::Event { name, args } => self.say(cx, &Encoded::event(name, args)),
         }
         self.settle(cx);
+    }
+
+    /// Where a credential is asked for, only who has shown one is heard.
+    fn may_speak(&self, cx: &Context<'_>) -> bool {
+        !is_checked(cx) || self.registered().is_some()
+    }
+
+    /// An answer that was waited for. A `register` whose worker is another one may have waited, too.
+    pub(crate) fn ack_late(&mut self, cx: &mut Context<'_>, ack: Option<u64>, answer: &str) {
+        self.ack(cx, ack, answer);
+        self.awaited = self.awaited.saturating_sub(1);
+        if matches!(&self.phase, Phase::Registering(registering) if !registering.asked) && !self.is_awaiting() {
+            cx.effect(Effect::Register);
+        }
+    }
+
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.awaited > 0
     }
 
     /// The answer to an event that asked for one.
