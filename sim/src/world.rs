@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidings_delivery::{Client, Config, Found, Output, Query, Roster, Ticket};
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Draft, Fact, FeedItem, Limits, Millis, Position, Request, SocketId, Strictness, Target, Uid};
+use tidings_model::{Answer, AppNo, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Request, SocketId, Target, Uid};
 use tidings_store::{Appended, Fault, MemStore};
 
 use crate::dice::Dice;
@@ -179,14 +179,8 @@ impl World {
             acknowledged: false,
         });
         let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
-        let draft = Draft {
-            app: AppNo::DEFAULT,
-            to,
-            data: Json::trusted(n.to_string()),
-            ttl_s,
-            strictness: Strictness::MayBeUnknown,
-            idempotency: None,
-        };
+        let content = Content::data(Json::trusted(n.to_string()));
+        let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, content) };
         self.ask(Asked::Publish(n), Request::Publish(draft));
     }
 
@@ -225,7 +219,7 @@ impl World {
     fn learn(&mut self, item: &FeedItem) {
         for entry in &item.batch.entries {
             if let Fact::Published(message) = &*entry.fact
-                && let Ok(n) = message.data.as_str().parse::<usize>()
+                && let Ok(n) = message.content.body.text().parse::<usize>()
             {
                 self.model.sent[n].at = Some(entry.at);
                 self.model.sent[n].expires = message.expires;
@@ -445,7 +439,8 @@ impl World {
                 let verdicts: Vec<_> = proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
                 verdicts.into_iter().for_each(|verdict| self.fail(verdict));
             }
-            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) => {}
+            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) | Request::Count(_) => {
+            }
         }
     }
 

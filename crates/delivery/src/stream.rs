@@ -21,6 +21,8 @@ pub(crate) struct Item {
     pub(crate) expires: Millis,
     pub(crate) direct: bool,
     pub(crate) frames: Arc<[Encoded]>,
+    /// Older messages whose place it takes.
+    pub(crate) replaces: Arc<[Position]>,
 }
 
 impl Item {
@@ -144,7 +146,13 @@ impl Stream {
 
     /// A message of the log that this socket should get.
     pub(crate) fn offer(&mut self, item: &Item, can_write: bool, limits: &Limits, budget: &mut usize) -> Offer {
-        if item.at <= self.covered || self.behind {
+        if item.at <= self.covered {
+            return Offer::Later;
+        }
+        if !item.replaces.is_empty() {
+            self.forget(&item.replaces, budget);
+        }
+        if self.behind {
             return Offer::Later;
         }
         if self.flow == Flow::Shut {
@@ -172,6 +180,15 @@ impl Stream {
         rest.queue.push_back(item.clone());
         self.covered = item.at;
         Offer::Later
+    }
+
+    /// What waits in memory and has been replaced is not written any more.
+    fn forget(&mut self, replaced: &[Position], budget: &mut usize) {
+        let Some(rest) = &mut self.rest else { return };
+        rest.queue.retain(|item| !replaced.contains(&item.at));
+        let left = rest.queue.iter().map(Item::bytes).sum();
+        *budget += rest.queued_bytes - left;
+        rest.queued_bytes = left;
     }
 
     /// A live message went straight to the engine.

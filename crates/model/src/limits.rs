@@ -50,6 +50,22 @@ impl Limits {
     pub const GHOSTS: usize = 4;
     /// Bytes of a report's `status`.
     pub const STATUS_BYTES: usize = 1024;
+    /// The lifetime of a message, where its sender says nothing, and the longest.
+    pub const TTL_S: u32 = 86_400;
+    pub const TTL_MAX_S: u32 = 28 * 86_400;
+    /// Uids or tokens of one message.
+    pub const TARGETS: usize = 1000;
+    /// Arguments of a message that is sent as `args`.
+    pub const ARGS: usize = 16;
+    /// Characters of a message's `label`, bytes of its `meta`.
+    pub const LABEL_CHARS: usize = 100;
+    pub const META_BYTES: usize = 1024;
+    /// Messages of one `:batch`.
+    pub const BATCH: usize = 500;
+    /// Callers that wait until a device has their message.
+    pub const WAITING_CALLERS: usize = 1000;
+    /// The longest that one of them may wait.
+    pub const WAIT_S: u64 = 60;
     /// How long an idempotency key is kept.
     pub const IDEMPOTENCY_S: u64 = 24 * 3600;
     /// Attachments of one binary event.

@@ -37,8 +37,14 @@ impl House {
         };
         let (store, owner) = Store::open(config).unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let config =
-            Config { bind: SocketAddr::from(([127, 0, 0, 1], 0)), legacy_ttl_s: 86_400, demo: None, tls: None, metrics: Metrics::none() };
+        let config = Config {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            legacy_ttl_s: 86_400,
+            uid_events: false,
+            demo: None,
+            tls: None,
+            metrics: Metrics::none(),
+        };
         let executor = Executor::new(store.clone(), limits);
         let backend = runtime.block_on(async { Backend::start(&config, executor) }).unwrap();
         Self { addr: backend.addr(), store, backend: Some(backend), owner: Some(owner), runtime, dir }

@@ -10,7 +10,7 @@ fn at(n: u64) -> Position {
 
 fn item(n: u64, ttl_ms: u64) -> Item {
     let frames = vec![Encoded::packet("4ten bytes")].into();
-    Item { at: at(n), time: Millis(1000), expires: Millis(1000 + ttl_ms), direct: false, frames }
+    Item { at: at(n), time: Millis(1000), expires: Millis(1000 + ttl_ms), direct: false, frames, replaces: Arc::default() }
 }
 
 /// A queue for two.

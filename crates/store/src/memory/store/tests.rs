@@ -2,8 +2,8 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Adopt, AppNo, Attached, Code, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave, Print, Proof, Proofs,
-    Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
+    Accepted, Adopt, AppNo, Attached, Code, Content, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave, Lifetime,
+    Print, Proof, Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
 };
 
 use super::*;
@@ -102,7 +102,7 @@ fn leave(attached: &Attached) -> Request {
 }
 
 fn draft(to: Target) -> Draft {
-    Draft { app: AppNo::DEFAULT, to, data: Json::string("hello"), ttl_s: 3600, strictness: Strictness::MayBeUnknown, idempotency: None }
+    Draft::new(AppNo::DEFAULT, to, Content::data(Json::string("hello")))
 }
 
 fn to_uid(uid: &str) -> Draft {
@@ -396,9 +396,9 @@ fn only_news_becomes_a_fact_and_a_cursor_only_rises() {
 fn a_message_that_expires_as_it_is_born_waits_for_nobody() {
     let mut desk = Desk::new();
     let a = desk.attach(register("42", None, 1, 1));
-    desk.publish(Draft { ttl_s: 0, ..to_uid("42") });
-    desk.publish(Draft { ttl_s: 0, ..draft(Target::All) });
-    let second = desk.publish(Draft { ttl_s: 1, ..draft(Target::All) });
+    desk.publish(Draft { lifetime: Lifetime::Ttl(0), ..to_uid("42") });
+    desk.publish(Draft { lifetime: Lifetime::Ttl(0), ..draft(Target::All) });
+    let second = desk.publish(Draft { lifetime: Lifetime::Ttl(1), ..draft(Target::All) });
     assert_eq!(desk.mail(a.dev.expect("a ghost"), a.cursor), [second.at]);
     // Each round is a millisecond.
     desk.now += 998;
@@ -477,9 +477,7 @@ fn a_report_that_names_its_message_proves_it_once() {
         .events(&query)
         .events
         .into_iter()
-        .filter_map(
-            |event| if let What::Reported { message, state, inferred, .. } = event.what { Some((message, state, inferred)) } else { None },
-        )
+        .filter_map(|event| if let What::Reported(told) = event.what { Some((told.message, told.state, told.inferred)) } else { None })
         .collect();
     let reached = Some(State::Reached);
     assert_eq!(
