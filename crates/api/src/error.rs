@@ -83,6 +83,11 @@ impl Failure {
         self.0.refusal.code
     }
 
+    #[cfg(test)]
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.0.field.as_deref().or(self.0.refusal.field)
+    }
+
     pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
     }

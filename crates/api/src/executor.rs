@@ -50,7 +50,7 @@ impl Executor {
             sender.send_replace(batch.upto);
         }));
         let (reads, waiters) = (Semaphore::new(READS_MAX), Semaphore::new(WAITERS_MAX));
-        let waiting_callers = Semaphore::new(Limits::WAITING_CALLERS);
+        let waiting_callers = Semaphore::new(limits.waiting_callers);
         Self(Arc::new(Inner { store, limits, drain: Drain::new(), appended, reads, waiters, waiting, waiting_callers }))
     }
 

@@ -20,6 +20,8 @@ pub struct Limits {
     pub socket_queue_messages: usize,
     pub socket_queue_bytes: usize,
     pub queue_bytes_total: usize,
+    /// Callers that wait until a device has their message; one more is answered at once.
+    pub waiting_callers: usize,
     /// Below this much free space the store is read-only.
     pub disk_reserve_bytes: u64,
     pub retention: Retention,
@@ -62,9 +64,7 @@ impl Limits {
     pub const META_BYTES: usize = 1024;
     /// Messages of one `:batch`.
     pub const BATCH: usize = 500;
-    /// Callers that wait until a device has their message.
-    pub const WAITING_CALLERS: usize = 1000;
-    /// The longest that one of them may wait.
+    /// The longest that a caller may wait until a device has its message.
     pub const WAIT_S: u64 = 60;
     /// How long an idempotency key is kept.
     pub const IDEMPOTENCY_S: u64 = 24 * 3600;
@@ -86,6 +86,7 @@ impl Default for Limits {
             socket_queue_messages: 256,
             socket_queue_bytes: 1 << 20,
             queue_bytes_total: 256 << 20,
+            waiting_callers: 1000,
             disk_reserve_bytes: 64 << 20,
             retention: Retention::default(),
         }
