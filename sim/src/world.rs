@@ -170,6 +170,11 @@ impl World {
     // ---- the backend
 
     pub fn publish(&mut self, uid: Option<usize>, ttl_s: u32) {
+        self.publish_as(uid, ttl_s, Content::data);
+    }
+
+    /// `dress`: how the message tells its number.
+    pub fn publish_as(&mut self, uid: Option<usize>, ttl_s: u32, dress: impl FnOnce(Json) -> Content) {
         let n = self.model.sent.len();
         self.model.sent.push(Sent {
             uid,
@@ -179,7 +184,7 @@ impl World {
             acknowledged: false,
         });
         let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
-        let content = Content::data(Json::trusted(n.to_string()));
+        let content = dress(Json::trusted(n.to_string()));
         let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, content) };
         self.ask(Asked::Publish(n), Request::Publish(draft));
     }
@@ -219,10 +224,15 @@ impl World {
     fn learn(&mut self, item: &FeedItem) {
         for entry in &item.batch.entries {
             if let Fact::Published(message) = &*entry.fact
-                && let Ok(n) = message.content.body.text().parse::<usize>()
+                && let Ok(n) = message.content.body.text().trim_matches(['[', ']']).parse::<usize>()
             {
                 self.model.sent[n].at = Some(entry.at);
                 self.model.sent[n].expires = message.expires;
+                let replaced: Vec<Position> = message.replaces.iter().map(|replaced| replaced.message).collect();
+                // Nobody is owed what a newer one has replaced.
+                for older in self.model.sent.iter_mut().filter(|older| older.at.is_some_and(|at| replaced.contains(&at))) {
+                    older.expires = older.expires.min(entry.time);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 //! Socket.IO, or a device where `legacy.client_publish` allows it), they become a publish of the executor here, once.
 
 use tidings_json::{Json, Kind};
-use tidings_model::{Accepted, AppNo, Code, Draft, MessageId, Refusal, Strictness};
+use tidings_model::{Accepted, AppNo, Code, Content, Draft, Lifetime, MessageId, Refusal, Strictness};
 
 use crate::error::{Failure, status};
 use crate::executor::Executor;
