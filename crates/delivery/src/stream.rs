@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tidings_model::{Limits, Millis, Position};
+use tidings_model::{Limits, Millis, Position, Published};
 
 use crate::encoded::Encoded;
 
@@ -29,6 +29,11 @@ impl Item {
     /// Whether it may still be written. A message with ttl 0 is for who takes it at once: it never waits.
     pub(crate) fn is_expired(&self, now: Millis) -> bool {
         now >= self.expires
+    }
+
+    /// The older messages whose place this one takes; most take nobody's, which costs nothing.
+    pub(crate) fn replaced(message: &Published) -> Arc<[Position]> {
+        if message.replaces.is_empty() { Arc::default() } else { message.replaces.iter().map(|replaced| replaced.message).collect() }
     }
 
     pub(crate) fn bytes(&self) -> usize {

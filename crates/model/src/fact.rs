@@ -3,6 +3,7 @@
 //! Tags are fixed for ever (store::log::codec has the bytes); new fields come only at the end.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tidings_json::Json;
 
@@ -100,7 +101,7 @@ pub struct Published {
     pub invalid: Vec<Invalid>,
     /// Nobody gets it at or after this log time.
     pub expires: Millis,
-    pub content: Content,
+    pub content: Arc<Content>,
     pub idempotency: Option<Idempotency>,
     /// What it takes the place of, by its collapse key.
     pub replaces: Vec<Replaced>,

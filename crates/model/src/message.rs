@@ -155,7 +155,7 @@ pub enum Lifetime {
 pub struct Draft {
     pub app: AppNo,
     pub to: Target,
-    pub content: Content,
+    pub content: Arc<Content>,
     pub lifetime: Lifetime,
     pub strictness: Strictness,
     pub idempotency: Option<Idempotency>,
@@ -165,7 +165,7 @@ impl Draft {
     /// With every default: a day, unknown targets are named, no key.
     pub fn new(app: AppNo, to: Target, content: Content) -> Self {
         let lifetime = Lifetime::Ttl(Limits::TTL_S);
-        Self { app, to, content, lifetime, strictness: Strictness::MayBeUnknown, idempotency: None }
+        Self { app, to, content: Arc::new(content), lifetime, strictness: Strictness::MayBeUnknown, idempotency: None }
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<R
     let Wish { to, data } = Wish::read(&body)?;
     face.check_uids("", &to)?;
     let lifetime = Lifetime::Ttl(face.legacy_ttl_s);
-    let draft = Draft { app, to, content: Content::data(data), lifetime, strictness: Strictness::MustBeKnown, idempotency };
+    let strictness = Strictness::MustBeKnown;
+    let draft = Draft { lifetime, strictness, idempotency, ..Draft::new(app, to, Content::data(data)) };
     let Some(patience) = wait else {
         let accepted = face.executor.publish(&running, draft).stored().await?;
         return Ok(told(&accepted, accept::wants_json(&head.headers)));

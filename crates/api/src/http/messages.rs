@@ -44,7 +44,7 @@ fn draft(face: &Face, app: AppNo, object: &str, idempotency: Option<Idempotency>
     let Wish { to, content, lifetime, strictness, dry_run } = Wish::read(object)?;
     face.check_uids("to", &to)?;
     let idempotency = idempotency.filter(|_| !dry_run);
-    Ok((Draft { app, to, content, lifetime, strictness, idempotency }, dry_run))
+    Ok((Draft { lifetime, strictness, idempotency, ..Draft::new(app, to, content) }, dry_run))
 }
 
 /// The store speaks of a token; here it stands in `to`.

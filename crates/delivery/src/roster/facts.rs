@@ -240,7 +240,7 @@ fn gather(entries: &[Entry], start: usize) -> (Vec<(&Entry, &Published)>, usize)
 
 fn item(entry: &Entry, message: &Published) -> Item {
     let frames = vec![broadcast_frame(&message.content)];
-    let replaces = message.replaces.iter().map(|replaced| replaced.message).collect();
+    let replaces = Item::replaced(message);
     Item { at: entry.at, time: entry.time, expires: message.expires, direct: false, frames: frames.into(), replaces }
 }
 

@@ -187,8 +187,7 @@ impl Session {
             Some(registered) if direct => direct_frames(event, registered, &message.content),
             Some(_) | None => vec![broadcast_frame(&message.content)],
         };
-        let replaces = message.replaces.iter().map(|replaced| replaced.message).collect();
-        Item { at, time, expires: message.expires, direct, frames: frames.into(), replaces }
+        Item { at, time, expires: message.expires, direct, frames: frames.into(), replaces: Item::replaced(message) }
     }
 
     fn has_had(&self, at: Position) -> bool {

@@ -26,7 +26,7 @@ pub(crate) fn message(time: u64, salt: u8, len: usize) -> Fact {
         online: 0,
         invalid: Vec::new(),
         expires: Millis(time + 1000),
-        content: Content::data(Json::string(&"x".repeat(len))),
+        content: Arc::new(Content::data(Json::string(&"x".repeat(len)))),
         idempotency: None,
         replaces: Vec::new(),
     })

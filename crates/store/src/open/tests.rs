@@ -88,7 +88,7 @@ fn what_was_answered_is_there_after_a_restart() {
     assert_eq!((again.token.clone(), again.dev, again.cursor), (attached.token, attached.dev, attached.cursor));
     let page = mailbox(&store, &again);
     assert_eq!(page.messages.iter().map(|stored| stored.at).collect::<Vec<_>>(), sent);
-    assert_eq!(page.messages[0].message.content, Content::data(Json::string("hello")));
+    assert_eq!(*page.messages[0].message.content, Content::data(Json::string("hello")));
     ask(&store, Request::Prove(Proofs { cursors: vec![(again.dev.expect("a ghost"), sent[1])], direct: Vec::new() }));
     assert_eq!(register(&store, "42", 3).cursor, sent[1]);
     assert_eq!(events(&store, EventType::DeviceRegistered), 1);

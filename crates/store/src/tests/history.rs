@@ -185,7 +185,7 @@ fn draft(rng: &mut Rng, known: &Known) -> Draft {
     let strictness = if rng.one_in(3) { Strictness::MustBeKnown } else { Strictness::MayBeUnknown };
     let collapse_key = rng.pick(&[None, None, Some("k"), Some("l")]).copied().flatten().map(CollapseKey::trusted);
     let content = Content { collapse_key, ..Content::data(Json::string(&"x".repeat(rng.below(20) as usize))) };
-    Draft { app: AppNo::DEFAULT, to, content, lifetime, strictness, idempotency }
+    Draft { lifetime, strictness, idempotency, ..Draft::new(AppNo::DEFAULT, to, content) }
 }
 
 fn prove(rng: &mut Rng, known: &Known) -> Option<Proofs> {

@@ -1,5 +1,7 @@
 //! Each fact's fields in their order: one pair of functions a tag.
 
+use std::sync::Arc;
+
 use tidings_json::Json;
 use tidings_model::{
     AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, EventName, Fact, Ghost, Idempotency, Invalid, MessageId,
@@ -251,13 +253,13 @@ fn take_published(bytes: &mut Bytes<'_>, body: &[u8], version: u8) -> Taken<Publ
         invalid: bytes.list(take_invalid)?,
         expires: bytes.millis()?,
         idempotency: bytes.option(|bytes| Ok(Idempotency { key: bytes.array()?, request: u64::from_le_bytes(bytes.array()?) }))?,
-        content: Content::data(Json::null()),
+        content: Arc::new(Content::data(take_json(body)?)),
         replaces: Vec::new(),
     };
-    (fact.content, fact.replaces) = match version {
-        PUBLISHED_VERSION => take_more(bytes, body)?,
-        _ => (Content::data(take_json(body)?), Vec::new()),
-    };
+    if version == PUBLISHED_VERSION {
+        let (content, replaces) = take_more(bytes, body)?;
+        (fact.content, fact.replaces) = (Arc::new(content), replaces);
+    }
     Ok(fact)
 }
 

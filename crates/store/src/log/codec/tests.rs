@@ -1,4 +1,5 @@
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -80,7 +81,7 @@ fn published_keeps_its_bytes() {
         online: 1,
         invalid: vec![Invalid { value: "x".to_owned(), code: Code::UnknownTarget }],
         expires: Millis(300),
-        content: Content::data(Json::string("hi")),
+        content: Arc::new(Content::data(Json::string("hi"))),
         idempotency: Some(Idempotency { key: [7; 16], request: 1 }),
         replaces: Vec::new(),
     };
@@ -104,13 +105,13 @@ fn a_message_with_more_than_data_keeps_its_bytes() {
         online: 1,
         invalid: Vec::new(),
         expires: Millis(300),
-        content: Content {
+        content: Arc::new(Content {
             body: Body::Args(Json::parse(b"[1]").expect("an array")),
             event_name: Some(EventName::trusted("e")),
             collapse_key: Some(CollapseKey::trusted("k")),
             label: Some("l".into()),
             meta: Some("m".into()),
-        },
+        }),
         idempotency: None,
         replaces: vec![
             Replaced { message: Position::new(1, 0), devs: None },
@@ -125,7 +126,7 @@ fn a_message_with_more_than_data_keeps_its_bytes() {
         "[1]",
     );
     let named = Published {
-        content: Content { event_name: Some(EventName::trusted("e")), ..Content::data(Json::null()) },
+        content: Arc::new(Content { event_name: Some(EventName::trusted("e")), ..Content::data(Json::null()) }),
         replaces: Vec::new(),
         ..published
     };
@@ -257,7 +258,7 @@ fn published() -> impl Strategy<Value = Published> {
     (any::<[u32; 3]>(), any::<[u8; 16]>(), target(), targets, invalid, any::<u64>(), text(), idempotency).prop_map(
         |([app, devices, online], id, to, targets, invalid, expires, data, idempotency)| {
             let (app, id, expires) = (AppNo(app), MessageId(id), Millis(expires));
-            let content = Content::data(Json::string(&data));
+            let content = Arc::new(Content::data(Json::string(&data)));
             Published { app, id, to, targets, devices, online, invalid, expires, content, idempotency, replaces: Vec::new() }
         },
     )
@@ -269,13 +270,13 @@ fn dressed() -> impl Strategy<Value = Fact> {
     let replaced = (position(), option::of(devs())).prop_map(|(message, devs)| Replaced { message, devs });
     (published(), any::<bool>(), words, vec(replaced, 0..3)).prop_map(|(mut message, args, (event, key, label, meta), replaces)| {
         let data = Json::trusted(message.content.body.text());
-        message.content = Content {
+        message.content = Arc::new(Content {
             body: if args { Body::Args(data) } else { Body::Data(data) },
             event_name: event.as_deref().map(EventName::trusted),
             collapse_key: key.as_deref().map(CollapseKey::trusted),
             label: label.map(Into::into),
             meta: meta.map(Into::into),
-        };
+        });
         message.replaces = replaces;
         Fact::Published(message)
     })

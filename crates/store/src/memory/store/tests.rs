@@ -409,7 +409,8 @@ fn a_message_that_expires_as_it_is_born_waits_for_nobody() {
 }
 
 fn keyed(key: &str, draft: Draft) -> Draft {
-    Draft { content: Content { collapse_key: Some(CollapseKey::trusted(key)), ..draft.content }, ..draft }
+    let content = Content { collapse_key: Some(CollapseKey::trusted(key)), ..(*draft.content).clone() };
+    Draft { content: Arc::new(content), ..draft }
 }
 
 #[test]
