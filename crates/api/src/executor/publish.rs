@@ -59,7 +59,7 @@ impl Executor {
     pub async fn publish_and_wait(&self, _running: &Running, draft: Draft, patience: Duration) -> Result<(Accepted, Waited), Refusal> {
         let permit = (draft.to != Target::All).then(|| self.0.waiting_callers.try_acquire().ok()).flatten();
         let (accepted, place) = self.begin(draft, permit.is_some()).told().await?;
-        let waited = match place.filter(|_| accepted.devices > 0) {
+        let waited = match place.filter(|_| can_arrive(&accepted)) {
             Some(place) => self.wait(&accepted, place, patience).await?,
             None => Waited::No,
         };
@@ -212,6 +212,12 @@ fn first_proof(store: &tidings_store::Store, at: Position, published: Millis) ->
         after = batch.upto;
     }
     Ok(None)
+}
+
+/// Somebody is there to get it, or it waits for somebody.
+fn can_arrive(accepted: &Accepted) -> bool {
+    let waits = accepted.expires > published(accepted);
+    accepted.online > 0 || (waits && accepted.devices > 0)
 }
 
 /// Log time of the publish.

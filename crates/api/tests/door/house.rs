@@ -31,6 +31,11 @@ impl House {
     }
 
     pub(crate) fn open_in(dir: TempDir, limits: Limits) -> Self {
+        Self::open_with(dir, limits, |_| {})
+    }
+
+    /// `adjust` may change what the door is told.
+    pub(crate) fn open_with(dir: TempDir, limits: Limits, adjust: impl FnOnce(&mut Config)) -> Self {
         let config = tidings_store::Config {
             dir: dir.path().join("data"),
             limits: limits.clone(),
@@ -40,7 +45,7 @@ impl House {
         };
         let (store, owner) = Store::open(config).unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let config = Config {
+        let mut config = Config {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             legacy_ttl_s: 86_400,
             uid_events: false,
@@ -48,6 +53,7 @@ impl House {
             tls: None,
             metrics: Metrics::none(),
         };
+        adjust(&mut config);
         let executor = Executor::new(store.clone(), limits);
         let backend = runtime.block_on(async { Backend::start(&config, executor) }).unwrap();
         Self { addr: backend.addr(), store, backend: Some(backend), owner: Some(owner), runtime, dir }

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use tidings_model::{Body, Fact, Published};
+use tidings_model::{Body, Fact, Limits, Published};
 
 use super::house::{House, Reply};
 
@@ -108,6 +108,25 @@ fn a_mistake_is_refused_with_its_code_and_field_and_nothing_is_stored() {
     let error = house.post("/v1/messages", &["Prefer: wait=61"], r#"{"to":{"all":true},"data":1}"#).refused(400, "invalid_field");
     assert_eq!(error["field"], "Prefer");
     assert!(stored(&house).is_empty());
+}
+
+#[test]
+fn where_uids_name_events_no_uid_may_be_a_reserved_name() {
+    let house = House::open_with(tempfile::tempdir().unwrap(), Limits::default(), |config| config.uid_events = true);
+    for (target, body, field) in [
+        ("/message", json!({"data": 1, "uid": "disconnect"}), "uid"),
+        ("/message", json!({"data": 1, "id": "_x"}), "id"),
+        ("/v1/messages", json!({"to": {"uid": "app broadcast"}, "data": 1}), "to"),
+        ("/v1/messages", json!({"to": {"uids": ["1", "p_x"]}, "data": 1}), "to"),
+    ] {
+        let error = house.post(target, &[], &body.to_string()).refused(400, "invalid_field");
+        assert_eq!(error["field"], field, "{body}");
+    }
+    let token = house.register("42", 1).token.to_string();
+    assert_eq!(house.message(&json!({"data": 1, "id": token}).to_string()).status, 200);
+    // Where they name none, a uid is a uid.
+    let house = House::open();
+    assert_eq!(send(&house, &json!({"to": {"uid": "disconnect"}, "data": 1})).status, 202);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tidings_model::{Limits, Position, Proof, Report, Request};
+use tidings_model::{Leave, Limits, Position, Proof, Report, Request};
 
 use super::house::{House, Reply};
 
@@ -87,7 +87,13 @@ fn only_a_proof_of_this_message_ends_the_wait() {
 fn nobody_waits_for_a_broadcast_or_for_nobody() {
     let house = House::open();
     house.register("42", 1);
-    for body in [json!({"to": {"all": true}, "data": 1}), json!({"to": {"uid": "nobody"}, "data": 1})] {
+    let away = house.register("away", 2);
+    house.ask(Request::Leave(Leave { reg: away.reg, socket: away.socket }));
+    for body in [
+        json!({"to": {"all": true}, "data": 1}),
+        json!({"to": {"uid": "nobody"}, "data": 1}),
+        json!({"to": {"uid": "away"}, "data": 1, "ttl": 0}),
+    ] {
         let reply = house.post("/v1/messages", &[WAIT], &body.to_string());
         assert_eq!((reply.status, reply.header("preference-applied")), (202, None), "{body}");
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(body: &str) -> Result<Wish, (Code, String)> {
-    let json = Json::parse(body.as_bytes()).unwrap();
+    let Ok(json) = Json::parse(body.as_bytes()) else { panic!("no JSON: {body}") };
     Wish::read(json.as_str()).map_err(|failure| (failure.code(), failure.field().unwrap_or_default().to_owned()))
 }
 

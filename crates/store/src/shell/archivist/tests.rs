@@ -74,7 +74,7 @@ impl Archive {
 
     fn publish(&self, to: Target, ttl_s: u32) -> Position {
         let data = Json::string(&"x".repeat(500));
-        let draft = Draft { app: AppNo::DEFAULT, to, data, ttl_s, strictness: Strictness::MayBeUnknown, idempotency: None };
+        let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, Content::data(data)) };
         match self.ask(Request::Publish(draft)) {
             Answer::Accepted(accepted) => accepted.at,
             other => panic!("{other:?}"),
