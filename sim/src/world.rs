@@ -394,8 +394,8 @@ impl World {
                     let filed = self.wakes[worker].entry(slot).or_insert(at);
                     *filed = at.min(*filed);
                 }
-                // Nobody listens for events beyond the contract.
-                Output::Left(_) | Output::Heard(..) => {}
+                // Nobody listens for events beyond the contract, and nobody shows a credential.
+                Output::Left(_) | Output::Heard(..) | Output::Check(..) => {}
                 Output::Move(slot, to) => self.move_session(worker, slot, usize::from(to)),
                 Output::Gone(slot) => {
                     self.wakes[worker].remove(&slot);

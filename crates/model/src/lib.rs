@@ -18,8 +18,8 @@ mod position;
 mod proof;
 mod request;
 
-pub use claim::{Claim, Secret, Verdict};
 pub use answer::{Accepted, Answer, Attached, Counted, Invalid};
+pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{

@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Attached, BroadcastQuery, Draft, EventId, MailboxQuery, Page, Position, Print, Register, Request, SocketId, Strictness,
-    Target, Uid,
+    Answer, AppNo, Attached, BroadcastQuery, Content, Draft, EventId, Lifetime, MailboxQuery, Page, Position, Print, Register, Request,
+    SocketId, Target, Uid,
 };
 
 use super::*;
