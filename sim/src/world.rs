@@ -8,7 +8,7 @@ use tidings_delivery::{Client, Config, Found, Output, Query, Registration, Roste
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Claim, Code, Draft, Fact, FeedItem, Limits, Millis, Position, Refusal, Request, SocketId, Strictness, Target, Uid,
+    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Refusal, Request, SocketId, Target, Uid,
 };
 use tidings_store::{Appended, Fault, MemStore};
 
@@ -181,6 +181,11 @@ impl World {
     // ---- the backend
 
     pub fn publish(&mut self, uid: Option<usize>, ttl_s: u32) {
+        self.publish_as(uid, ttl_s, Content::data);
+    }
+
+    /// `dress`: how the message tells its number.
+    pub fn publish_as(&mut self, uid: Option<usize>, ttl_s: u32, dress: impl FnOnce(Json) -> Content) {
         let n = self.model.sent.len();
         self.model.sent.push(Sent {
             uid,
@@ -190,14 +195,8 @@ impl World {
             acknowledged: false,
         });
         let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
-        let draft = Draft {
-            app: AppNo::DEFAULT,
-            to,
-            data: Json::trusted(n.to_string()),
-            ttl_s,
-            strictness: Strictness::MayBeUnknown,
-            idempotency: None,
-        };
+        let content = dress(Json::trusted(n.to_string()));
+        let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, content) };
         self.ask(Asked::Publish(n), Request::Publish(draft));
     }
 
@@ -236,10 +235,15 @@ impl World {
     fn learn(&mut self, item: &FeedItem) {
         for entry in &item.batch.entries {
             if let Fact::Published(message) = &*entry.fact
-                && let Ok(n) = message.data.as_str().parse::<usize>()
+                && let Ok(n) = message.content.body.text().trim_matches(['[', ']']).parse::<usize>()
             {
                 self.model.sent[n].at = Some(entry.at);
                 self.model.sent[n].expires = message.expires;
+                let replaced: Vec<Position> = message.replaces.iter().map(|replaced| replaced.message).collect();
+                // Nobody is owed what a newer one has replaced.
+                for older in self.model.sent.iter_mut().filter(|older| older.at.is_some_and(|at| replaced.contains(&at))) {
+                    older.expires = older.expires.min(entry.time);
+                }
             }
         }
     }
@@ -415,7 +419,7 @@ impl World {
                     let filed = self.wakes[worker].entry(slot).or_insert(at);
                     *filed = at.min(*filed);
                 }
-                // Nobody listens for events beyond the contract.
+                // Nobody listens for events beyond the contract, and nobody shows a credential.
                 Output::Left(_) | Output::Heard(..) => {}
                 Output::Move(slot, to) => self.move_session(worker, slot, usize::from(to)),
                 Output::Gone(slot) => {
@@ -471,7 +475,8 @@ impl World {
                 let verdicts: Vec<_> = proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
                 verdicts.into_iter().for_each(|verdict| self.fail(verdict));
             }
-            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) => {}
+            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) | Request::Count(_) => {
+            }
         }
     }
 

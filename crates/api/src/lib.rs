@@ -13,7 +13,7 @@ mod page_events;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
-pub use executor::{EventsError, Executor, Running};
+pub use executor::{EventsError, Executor, Pending, Receipt, Running, Waited};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod door {
+    mod batch;
     mod drain;
     mod errors;
     mod events;
     mod house;
     mod keyless;
     mod message;
+    mod messages;
+    mod waiting;
 }

@@ -18,7 +18,7 @@ mod hearing;
 mod proving;
 mod writing;
 
-pub(crate) use writing::BROADCAST;
+pub(crate) use writing::broadcast_frame;
 
 use crate::context::{Context, Effect};
 use crate::encoded::Encoded;

@@ -6,6 +6,7 @@ use crate::{Code, Dev, MessageId, Millis, Position, RegNo, SocketId, Token};
 pub enum Answer {
     Attached(Attached),
     Accepted(Accepted),
+    Counted(Counted),
     /// Leave, Prove, Report, Overflow: done (and durable where it made a fact).
     Done,
     Refused(crate::Refusal),
@@ -46,4 +47,13 @@ pub struct Accepted {
     pub invalid: Vec<Invalid>,
     /// The first answer of the same key, told again.
     pub replayed: bool,
+}
+
+/// What a message would have been accepted with. Nothing is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    pub expires: Millis,
+    pub devices: u32,
+    pub online: u32,
+    pub invalid: Vec<Invalid>,
 }

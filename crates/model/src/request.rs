@@ -15,6 +15,8 @@ pub enum Request {
     Report(Report),
     Overflow(Overflowed),
     Publish(Draft),
+    /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
+    Count(Draft),
 }
 
 /// A socket says whose it is. Answered by [`crate::Answer::Attached`].

@@ -38,7 +38,7 @@ pub(crate) const LANE: usize = 4096;
 pub(crate) type Asked = (Request, Reply);
 
 pub(crate) type Sink = Box<dyn Fn(FeedItem) -> bool + Send + Sync>;
-pub(crate) type Hook = Box<dyn Fn(Position) + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn(&Batch) + Send + Sync>;
 
 /// What every thread and every handle may see.
 pub(crate) struct Shared {

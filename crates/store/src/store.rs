@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{Batch, BroadcastQuery, EventId, FeedItem, MailboxQuery, Millis, Position, Request};
+use tidings_model::{Batch, BroadcastQuery, Dev, DeviceId, EventId, FeedItem, MailboxQuery, Millis, Position, Request};
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
-use crate::views::events;
 use crate::views::state::StateReader;
+use crate::views::{Base, Key, Row, events};
 use crate::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
 
 /// Whether facts can be taken.
@@ -141,12 +141,7 @@ impl Store {
             return Err(expired(begin));
         }
         let upto = shared.progress.durable();
-        shared.progress.wait_for(upto)?;
-        let idle = lock(&self.inner.readers).pop();
-        let state = match idle {
-            Some(state) => state,
-            None => StateReader::open(&shared.state)?,
-        };
+        let state = self.views(upto)?;
         let source = events::Source {
             base: &state,
             read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
@@ -160,15 +155,37 @@ impl Store {
             Err(ReadError::Trimmed { first }) => return Err(expired(first)),
             page => page?,
         };
+        self.rest(state);
+        Ok(page)
+    }
+
+    /// The id that a device names itself by; None: an implicit one. Blocks until the views have followed.
+    pub fn device_id(&self, dev: Dev) -> Result<Option<DeviceId>, ReadError> {
+        let state = self.views(self.inner.shared.progress.durable())?;
+        let id = state.steadily(|state| {
+            let Some(Row::Device(device)) = state.get(&Key::Device(dev))? else { return Ok(None) };
+            Ok(state.get(&Key::Reg(device.reg))?.and_then(|row| if let Row::Reg(reg) = row { reg.device_id.clone() } else { None }))
+        })?;
+        self.rest(state);
+        Ok(id)
+    }
+
+    /// A connection to views that have seen `upto`.
+    fn views(&self, upto: Position) -> Result<StateReader, ReadError> {
+        self.inner.shared.progress.wait_for(upto)?;
+        let idle = lock(&self.inner.readers).pop();
+        idle.map_or_else(|| StateReader::open(&self.inner.shared.state), Ok)
+    }
+
+    fn rest(&self, state: StateReader) {
         let mut readers = lock(&self.inner.readers);
         if readers.len() < READERS_KEPT {
             readers.push(state);
         }
-        Ok(page)
     }
 
-    /// Called after each durable batch with its end; must not block.
-    pub fn on_append(&self, hook: Box<dyn Fn(Position) + Send + Sync>) {
+    /// Called with each durable batch, before its answers leave; must not block.
+    pub fn on_append(&self, hook: Box<dyn Fn(&Batch) + Send + Sync>) {
         self.inner.shared.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 

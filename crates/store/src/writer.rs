@@ -12,6 +12,7 @@ use crate::views::Base;
 mod batch;
 mod cache;
 pub(crate) mod clock;
+mod collapse;
 pub(crate) mod dice;
 mod feed;
 mod ghosts;
@@ -141,6 +142,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Report(report) => self.report(report),
             Request::Overflow(overflow) => self.overflow(overflow),
             Request::Publish(draft) => self.publish(draft),
+            Request::Count(draft) => self.count(draft),
         }
     }
 

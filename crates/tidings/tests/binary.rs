@@ -239,6 +239,11 @@ fn listen_registers_and_prints_what_arrives() {
     }
     assert!(ended(&["send", "--url", &backend, "--all", "null"]).status.success());
     assert_eq!(lines.next().unwrap(), r#"app broadcast {"data":null}"#);
+    let waited = ended(&["send", "--url", &backend, "--uid", "42", "--wait", "1"]);
+    let printed = String::from_utf8(waited.stdout).unwrap();
+    let (first, second) = printed.trim_end().split_once('\n').unwrap();
+    assert!(waited.status.success() && first.ends_with("  1 device, 1 online"), "{printed}");
+    assert!(second.starts_with("reached after ") && second.ends_with(" ms, proof: engine"), "{printed}");
     listening.kill().unwrap();
     listening.wait().unwrap();
 }

@@ -74,7 +74,7 @@ impl Roster {
                         self.attached(now, slot, present, attached);
                     }
                     Answer::Refused(refusal) if present => self.refused(now, slot, &refusal),
-                    Answer::Refused(_) | Answer::Accepted(_) | Answer::Done => {}
+                    Answer::Refused(_) | Answer::Accepted(_) | Answer::Counted(_) | Answer::Done => {}
                 }
             }
         }
@@ -276,7 +276,7 @@ impl Roster {
     pub(super) fn acked(&mut self, now: Moment, ticket: Ticket, id: u64, answer: &Answer) {
         let json = match answer {
             Answer::Refused(refusal) => format!("{{\"error\":{}}}", refusal_json(refusal)),
-            Answer::Done | Answer::Accepted(_) | Answer::Attached(_) => "{\"ok\":true}".to_owned(),
+            Answer::Done | Answer::Accepted(_) | Answer::Counted(_) | Answer::Attached(_) => "{\"ok\":true}".to_owned(),
         };
         if self.is_tenant(ticket) {
             self.with(now, ticket.slot, |session, cx| {

@@ -2,9 +2,11 @@
 
 use super::admitting::is_checked;
 use super::*;
+use crate::config::DirectEvent;
 use crate::context::Said;
 use crate::intent::{Intent, ReportedId};
 use crate::output::{Heard, Saying};
+use tidings_model::EventName;
 use tidings_socketio::{Packet, PacketType, decode};
 
 impl Session {
@@ -180,6 +182,10 @@ impl Session {
     fn register(&mut self, cx: &mut Context<'_>, uid: Uid, silent: bool, ack: Option<u64>) {
         if let Some(refusal) = self.hello.as_ref().and_then(|hello| hello.obstacle()) {
             return self.refuse_register(cx, &refusal, ack);
+        }
+        if cx.config.direct_event != DirectEvent::Token && EventName::is_reserved(uid.as_str()) {
+            let refusal = Refusal::new(Code::InvalidField, "this uid is a reserved event name, and messages are named by the uid here");
+            return self.refuse_register(cx, &refusal.field(if silent { "uid" } else { "data" }), ack);
         }
         let device_id = self.hello.as_ref().and_then(|hello| hello.device_id()).cloned();
         let same = |registered: &Registered| registered.uid == uid && registered.device_id == device_id;

@@ -19,7 +19,7 @@ mod rows;
 
 use changes::Changes;
 
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
@@ -30,10 +30,12 @@ CREATE INDEX reg_of_user ON reg(u) WHERE dead = 0;
 CREATE TABLE device(d INTEGER PRIMARY KEY, r INTEGER NOT NULL, print INTEGER NOT NULL, addr BLOB NOT NULL, heir_of INTEGER, born INTEGER NOT NULL, dead INTEGER NOT NULL);
 CREATE INDEX device_of_reg ON device(r) WHERE dead = 0;
 CREATE TABLE cur(d INTEGER PRIMARY KEY, pos INTEGER NOT NULL, seen INTEGER NOT NULL);
-CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
-CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
+CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
+CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
 CREATE TABLE rcpt(d INTEGER NOT NULL, pos INTEGER NOT NULL, st INTEGER NOT NULL, proof INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
 CREATE TABLE idem(bucket INTEGER NOT NULL, key BLOB NOT NULL, request INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
+CREATE INDEX latest_by_exp ON latest(exp);
 CREATE TABLE online(r INTEGER PRIMARY KEY);";
 
 /// Why a merge failed.
@@ -139,6 +141,7 @@ impl State {
             return Ok(None);
         }
         let conn = connect(path)?;
+        upgrade(&conn)?;
         let is_ours = meta(&conn, "format")? == Some(FORMAT) && meta(&conn, "schema")? == Some(schema());
         if !is_ours || meta(&conn, "log_id")? != Some(log_id) {
             return Ok(None);
@@ -317,6 +320,27 @@ fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
 
 fn rebuild_marker(path: &Path) -> PathBuf {
     path.with_extension("rebuild")
+}
+
+/// What `schema` said of format 1.
+const SCHEMA_1: u64 = 0x890b_f8b4;
+/// Format 1 knew no collapse keys, so no message of it has been replaced.
+const FROM_1: &str = "
+ALTER TABLE wide ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inbox ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
+CREATE INDEX latest_by_exp ON latest(exp);";
+
+/// Views of an earlier format become those of this one: what they were made from may have been trimmed.
+fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
+    if meta(conn, "format")? != Some(1) || meta(conn, "schema")? != Some(SCHEMA_1) {
+        return Ok(());
+    }
+    let tx = conn.unchecked_transaction()?;
+    tx.execute_batch(FROM_1)?;
+    put_meta(&tx, "format", FORMAT)?;
+    put_meta(&tx, "schema", schema())?;
+    tx.commit()
 }
 
 /// Tables of another shape are another format, whoever forgot to say so.

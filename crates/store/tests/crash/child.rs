@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Strictness, Target, Uid,
+    Answer, AppNo, Content, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Target, Uid,
 };
 use tidings_store::{Health, Lane, Owner, Store};
 
@@ -125,14 +125,14 @@ fn draw(rng: &mut Rng, socket: u64) -> (String, Request) {
 fn publish(rng: &mut Rng, idempotency: Option<Idempotency>) -> Request {
     let to = if rng.below(4) == 0 { Target::All } else { Target::Uids(vec![Uid::trusted(&format!("u{}", rng.below(40)))]) };
     let data = Json::string(&"x".repeat(rng.below(600) as usize));
-    Request::Publish(Draft { app: AppNo::DEFAULT, to, data, ttl_s: 86_400, strictness: Strictness::MayBeUnknown, idempotency })
+    Request::Publish(Draft { idempotency, ..Draft::new(AppNo::DEFAULT, to, Content::data(data)) })
 }
 
 fn line(label: &str, answer: &Answer) -> String {
     match answer {
         Answer::Attached(attached) => format!("@{label} {}", attached.token),
         Answer::Accepted(accepted) => format!("@{label} {} {}", accepted.id, accepted.at.raw()),
-        Answer::Done => format!("@{label}"),
+        Answer::Counted(_) | Answer::Done => format!("@{label}"),
         Answer::Refused(refusal) => format!("@X {}", refusal.code),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Attached, BroadcastQuery, Draft, EventId, MailboxQuery, Page, Position, Print, Register, Request, SocketId, Strictness,
-    Target, Uid,
+    Answer, AppNo, Attached, BroadcastQuery, Content, Draft, EventId, Lifetime, MailboxQuery, Page, Position, Print, Register, Request,
+    SocketId, Target, Uid,
 };
 
 use super::*;
@@ -26,7 +26,7 @@ struct Archive {
 
 fn message(to: Target, ttl_s: u32) -> Request {
     let data = Json::string(&"x".repeat(500));
-    Request::Publish(Draft { app: AppNo::DEFAULT, to, data, ttl_s, strictness: Strictness::MayBeUnknown, idempotency: None })
+    Request::Publish(Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, Content::data(data)) })
 }
 
 impl Archive {
