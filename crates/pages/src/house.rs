@@ -92,7 +92,8 @@ impl Pages {
         let leaves = self.draining && !session.talk.waits() && calls.is_empty();
         let deaf = session.engine.queued_bytes() > QUEUE_MAX;
         if !over && (late || leaves || deaf) {
-            over = session.engine.close(now, Goodbye::Fin, &mut act);
+            // Who never asks is not waited for, not even with the goodbye.
+            over = session.engine.close(now, Goodbye::Fin, &mut act) || deaf;
         }
         session.engine.flush(&mut act);
         let key = session.sid.key;
