@@ -419,7 +419,7 @@ impl World {
                     let filed = self.wakes[worker].entry(slot).or_insert(at);
                     *filed = at.min(*filed);
                 }
-                // Nobody listens for events beyond the contract, and nobody shows a credential.
+                // Nobody listens for events beyond the contract.
                 Output::Left(_) | Output::Heard(..) => {}
                 Output::Move(slot, to) => self.move_session(worker, slot, usize::from(to)),
                 Output::Gone(slot) => {
