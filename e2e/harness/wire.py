@@ -173,6 +173,12 @@ class Session:
     def begin_get(self, extra="", patience=PATIENCE_S):
         return self.server.begin("GET", self.query + extra, patience=patience)
 
+    def hold(self):
+        """A GET that the server holds."""
+        request = self.begin_get()
+        assert request.is_open(), "the poll was answered at once"
+        return request
+
     def read(self, reply):
         assert reply is not None and reply.status == 200, f"the poll was answered {reply}"
         return split(self.server.eio, reply.body, reply.headers["content-type"])

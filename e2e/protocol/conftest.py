@@ -1,4 +1,6 @@
-"""The suites' server: the product's engine with short heartbeats (300 ms + 200 ms), as the public suites want it."""
+"""The suites' servers: the product's engine with the short heartbeats that the public suites want (300 ms + 200 ms) where a test is
+about them, and with long ones elsewhere, so that a busy machine ends no session.
+"""
 
 import pytest
 
@@ -8,8 +10,24 @@ from harness.wire import Server
 
 @pytest.fixture(scope="session")
 def port():
+    with Conformance("--ping-interval", "10000", "--ping-timeout", "10000") as server:
+        yield server.port
+
+
+@pytest.fixture(scope="session")
+def quick_port():
     with Conformance() as server:
         yield server.port
+
+
+@pytest.fixture
+def quick3(quick_port):
+    return Server(quick_port, 3, "/engine.io/")
+
+
+@pytest.fixture
+def quick4(quick_port):
+    return Server(quick_port, 4, "/engine.io/")
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_base64_is_read_and_answered_in_text(eio3):
 @pytest.mark.parametrize("body", [b"", b"abc", b"5:4x", b"12345678901:4", b"1:x", b"-1:4", b"2:3x", b"6:4hello6"])
 def test_what_is_no_payload_ends_a_polling_session(eio3, body):
     session = eio3.poll()
-    waiting = session.begin_get()
+    waiting = session.hold()
     assert session.post_raw(body).status == 400
     assert session.read(waiting.reply()) == ["1"]
     assert session.is_gone()
@@ -114,8 +114,7 @@ def test_what_is_no_binary_payload_ends_a_polling_session(eio3, body):
 
 def test_two_polls_at_once_end_the_session(eio3):
     session = eio3.poll()
-    first = session.begin_get()
-    assert first.is_open()
+    first = session.hold()
     assert eio3.call("GET", session.query).status == 400
     assert session.read(first.reply()) == ["1"]
     assert session.is_gone()
@@ -129,8 +128,8 @@ def test_a_ping_is_answered_by_the_poll(eio3, body, content_type):
         assert session.get() == ["3"]
 
 
-def test_a_silent_session_is_gone(eio3):
-    session = eio3.poll()
+def test_a_silent_session_is_gone(quick3):
+    session = quick3.poll()
     assert session.read(session.begin_get().reply()) in (["1"], ["6"])
     assert session.is_gone()
 
@@ -138,7 +137,7 @@ def test_a_silent_session_is_gone(eio3):
 @pytest.mark.parametrize(("body", "content_type"), [(b"1:1", "text/plain"), (b"\0\1\xff1", "application/octet-stream")])
 def test_a_client_that_closes_gets_its_poll_answered(eio3, body, content_type):
     session = eio3.poll()
-    waiting = session.begin_get()
+    waiting = session.hold()
     assert session.post_raw(body, content_type).text == "ok"
     assert session.read(waiting.reply()) == ["6"]
     assert session.is_gone()
@@ -146,7 +145,7 @@ def test_a_client_that_closes_gets_its_poll_answered(eio3, body, content_type):
 
 def test_the_noop_of_a_stamped_session_is_octets(eio3):
     session = eio3.poll(STAMPED)
-    waiting = session.begin_get()
+    waiting = session.hold()
     session.post("1")
     assert waiting.reply().body == b"\0\1\xff6"
 
@@ -174,8 +173,8 @@ def test_what_is_no_packet_ends_a_websocket(eio3, message):
     assert ws.is_closed()
 
 
-def test_pings_keep_a_websocket_open_and_are_answered(eio3):
-    ws = eio3.socket()
+def test_pings_keep_a_websocket_open_and_are_answered(quick3):
+    ws = quick3.socket()
     ws.recv()
     for _ in range(4):
         assert ws.is_silent(0.2)
@@ -183,8 +182,8 @@ def test_pings_keep_a_websocket_open_and_are_answered(eio3):
         assert ws.recv() == "3"
 
 
-def test_any_packet_keeps_it_open(eio3):
-    ws = eio3.socket()
+def test_any_packet_keeps_it_open(quick3):
+    ws = quick3.socket()
     ws.recv()
     for _ in range(4):
         assert ws.is_silent(0.2)
@@ -192,8 +191,8 @@ def test_any_packet_keeps_it_open(eio3):
         assert ws.recv() == "4x"
 
 
-def test_a_silent_websocket_is_closed(eio3):
-    ws = eio3.socket()
+def test_a_silent_websocket_is_closed(quick3):
+    ws = quick3.socket()
     ws.recv()
     assert ws.is_closed()
 
@@ -208,7 +207,7 @@ def test_a_websocket_closed_by_the_client_is_closed_at_once(eio3):
 @pytest.mark.parametrize("extra", DIALECTS)
 def test_an_upgrade_ends_the_open_poll_and_moves_the_traffic(eio3, extra):
     session = eio3.poll(extra)
-    waiting = session.begin_get()
+    waiting = session.hold()
     ws = session.upgrade()
     assert session.read(waiting.reply()) == ["6"]
     ws.send("4hello é")

@@ -24,15 +24,15 @@ def check_opening(text, upgrades):
     assert (opening["upgrades"], opening["pingInterval"], opening["pingTimeout"], opening["maxPayload"]) == (upgrades, 300, 200, 1_000_000)
 
 
-def test_polling_opens_with_all_five_keys(eio4):
-    session = eio4.poll()
+def test_polling_opens_with_all_five_keys(quick4):
+    session = quick4.poll()
     assert session.opening.headers["content-type"].lower() == "text/plain; charset=utf-8"
     assert session.opening.headers["cache-control"] == "no-store"
     check_opening(session.packets[0], ["websocket"])
 
 
-def test_a_websocket_opens_with_all_five_keys(eio4):
-    check_opening(eio4.socket().recv(), [])
+def test_a_websocket_opens_with_all_five_keys(quick4):
+    check_opening(quick4.socket().recv(), [])
 
 
 @pytest.mark.parametrize("query", REFUSED)
@@ -84,7 +84,7 @@ def test_binary_comes_back_by_polling(eio4, binary):
 @pytest.mark.parametrize("body", ["abc", "", "7", "4x\x1e", "2", "0", "5", "b*"])
 def test_what_is_no_payload_ends_a_polling_session(eio4, body):
     session = eio4.poll()
-    waiting = session.begin_get()
+    waiting = session.hold()
     assert session.post_raw(body.encode()).status == 400
     assert session.read(waiting.reply()) == ["1"]
     assert session.is_gone()
@@ -111,8 +111,7 @@ def test_another_method_is_refused_and_the_session_stays(eio4):
 
 def test_two_polls_at_once_end_the_session(eio4):
     session = eio4.poll()
-    first = session.begin_get()
-    assert first.is_open()
+    first = session.hold()
     assert eio4.call("GET", session.query).status == 400
     assert session.read(first.reply()) == ["1"]
     assert session.is_gone()
@@ -120,7 +119,7 @@ def test_two_polls_at_once_end_the_session(eio4):
 
 def test_a_second_post_while_one_runs_ends_the_session(eio4):
     session = eio4.poll()
-    waiting = session.begin_get()
+    waiting = session.hold()
     with contextlib.closing(session.begin_post(b"4he", 6)):
         assert session.post("4second").status == 400
         assert session.read(waiting.reply()) == ["1"]
@@ -136,24 +135,23 @@ def test_a_post_whose_connection_dies_leaves_the_session_to_the_next(eio4):
     assert session.get() == ["4next"]
 
 
-def test_a_poll_that_takes_too_long_gets_the_heartbeat(eio4):
-    session = eio4.poll()
+def test_a_poll_that_takes_too_long_gets_the_heartbeat(quick4):
+    session = quick4.poll()
     for _ in range(3):
         assert session.get() == ["2"]
         assert session.post("3").status == 200
 
 
-def test_a_session_without_pong_is_gone(eio4):
-    session = eio4.poll()
+def test_a_session_without_pong_is_gone(quick4):
+    session = quick4.poll()
     assert session.get() == ["2"]
-    waiting = session.begin_get()
-    waiting.reply()
+    session.begin_get().reply()
     assert session.is_gone()
 
 
 def test_a_client_that_closes_gets_its_poll_answered(eio4):
     session = eio4.poll()
-    waiting = session.begin_get()
+    waiting = session.hold()
     assert session.post("1").text == "ok"
     assert session.read(waiting.reply()) == ["6"]
     assert session.is_gone()
@@ -191,8 +189,8 @@ def test_a_message_beyond_the_limit_closes_with_1009(eio4):
     assert ws.controls == [(8, (1009).to_bytes(2, "big"))]
 
 
-def test_the_first_ping_is_not_sent_at_once_and_pongs_keep_it_open(eio4):
-    ws = eio4.socket()
+def test_the_first_ping_is_not_sent_at_once_and_pongs_keep_it_open(quick4):
+    ws = quick4.socket()
     ws.recv()
     assert ws.is_silent(0.2)
     for _ in range(3):
@@ -200,8 +198,8 @@ def test_the_first_ping_is_not_sent_at_once_and_pongs_keep_it_open(eio4):
         ws.send("3")
 
 
-def test_a_late_or_doubled_pong_is_harmless(eio4):
-    ws = eio4.socket()
+def test_a_late_or_doubled_pong_is_harmless(quick4):
+    ws = quick4.socket()
     ws.recv()
     ws.send("3")
     ws.send("3")
@@ -212,8 +210,8 @@ def test_a_late_or_doubled_pong_is_harmless(eio4):
     assert ws.recv() == "4still"
 
 
-def test_a_websocket_without_pong_is_closed(eio4):
-    ws = eio4.socket()
+def test_a_websocket_without_pong_is_closed(quick4):
+    ws = quick4.socket()
     ws.recv()
     assert ws.recv() == "2"
     assert ws.is_closed()
@@ -229,7 +227,7 @@ def test_a_client_can_close_its_websocket(eio4, goodbye):
 
 def test_an_upgrade_ends_the_open_poll_and_moves_the_traffic(eio4):
     session = eio4.poll()
-    waiting = session.begin_get()
+    waiting = session.hold()
     ws = session.upgrade()
     assert session.read(waiting.reply()) == ["6"]
     ws.send("4hello")
