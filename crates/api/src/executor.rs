@@ -11,9 +11,11 @@ use crate::drain::Drain;
 mod events;
 mod health;
 mod publish;
+mod users;
 
 pub use crate::drain::Running;
 pub use events::EventsError;
+pub use users::{AskError, Device, User};
 
 /// Blocking reads of the log at once; more wait their turn.
 const READS_MAX: usize = 8;

@@ -19,6 +19,7 @@ pub(crate) mod body;
 mod caller;
 pub(crate) mod calls;
 pub(crate) mod demo;
+mod device;
 mod event;
 mod events;
 mod health;
@@ -26,8 +27,10 @@ mod idempotency;
 mod keyless;
 mod message;
 pub(crate) mod metrics;
+mod path;
 mod query;
 mod time;
+mod users;
 
 pub use keyless::keyless_admits;
 pub(crate) use message::Wish;
@@ -49,6 +52,9 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
     let demo = if face.demo.is_some() { demo::routes() } else { Router::new() };
     Router::new()
         .route("/message", post(message::post))
+        .route("/v1/devices/{token}", get(device::get))
+        .route("/v1/users/{uid}", get(users::get).post(users::post).delete(users::delete))
+        .route("/v1/users:status", post(users::status))
         .route("/v1/events", get(events::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -9,4 +9,5 @@ mod door {
     mod house;
     mod keyless;
     mod message;
+    mod users;
 }

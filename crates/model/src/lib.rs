@@ -18,11 +18,14 @@ mod position;
 mod proof;
 mod request;
 
-pub use answer::{Accepted, Answer, Attached, Invalid};
+pub use answer::{Accepted, Answer, Attached, Connected, Invalid};
 pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, What, Who};
-pub use fact::{DirectProof, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Reported, Started, Unregistered, Why};
+pub use fact::{
+    DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Reported, Started, Unregistered,
+    Why,
+};
 pub use feed::{Batch, Entry, FeedItem};
 pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
 pub use limits::{Limits, Retention};
@@ -31,7 +34,7 @@ pub use message::{Draft, Idempotency, MessageId, Strictness, Target, Targets};
 pub use names::{AppName, DeviceId, EventName, NameError, Token, Uid};
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
-pub use request::{Adopt, Leave, Proofs, Register, Report, Request};
+pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
 
 #[cfg(test)]
 mod tests;

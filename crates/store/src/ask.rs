@@ -4,6 +4,10 @@ use std::fmt;
 
 use tidings_model::{Answer, AppNo, Event, EventId, EventType, Page, Position};
 
+mod registrations;
+
+pub use registrations::{Depth, Mailbox, Registration, TokenNames, UsersQuery};
+
 /// Two ways in, taken in turn, so that neither side can starve the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {

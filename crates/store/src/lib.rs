@@ -15,7 +15,9 @@ mod store;
 mod views;
 mod writer;
 
-pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
+pub use ask::{
+    Depth, EventPage, EventQuery, EventsError, Lane, Mailbox, PageReply, ReadError, Registration, Reply, TokenNames, UsersQuery,
+};
 pub use backup::{Backup, BackupError, backup, newest_time, restore};
 pub use log::folder::holder;
 pub use memory::{Appended, Fault, MemStore, Told};

@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{Batch, BroadcastQuery, EventId, FeedItem, MailboxQuery, Millis, Position, Request};
+use tidings_model::{AppNo, Batch, BroadcastQuery, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token};
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
-use crate::views::events;
 use crate::views::state::StateReader;
-use crate::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
+use crate::views::{events, users};
+use crate::{Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, TokenNames, UsersQuery};
 
 /// Whether facts can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(crate) struct Inner {
     pub asker: Arc<Asker>,
     /// None: closed.
     pub pages: RwLock<Option<Sender<(Wanted, PageReply)>>>,
-    /// Idle connections for `events`.
+    /// Idle connections for what doors read.
     pub readers: Mutex<Vec<StateReader>>,
 }
 
@@ -137,29 +137,58 @@ impl Store {
         }
         let upto = shared.progress.durable();
         shared.progress.wait_for(upto)?;
+        let page = self.with_reader(|state| {
+            let source = events::Source {
+                base: state,
+                read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
+                published: &|at| shared.published(at),
+                oldest: before(first),
+                begin: before(begin),
+                upto,
+            };
+            events::page(&source, query)
+        });
+        match page {
+            // Trimmed while it was read.
+            Err(ReadError::Trimmed { first }) => Err(expired(first)),
+            page => Ok(page?),
+        }
+    }
+
+    /// Users with their living registrations, in the order of the query; None: nobody has registered as this uid.
+    /// Blocks on the disk and until the views have followed.
+    pub fn users(&self, query: &UsersQuery) -> Result<Vec<Option<Vec<Registration>>>, ReadError> {
+        self.steadily(|state| users::users(state, query, self.measure(query.depth)))
+    }
+
+    /// What a token of `app` names. Blocks likewise.
+    pub fn token(&self, app: AppNo, token: &Token) -> Result<TokenNames, ReadError> {
+        self.steadily(|state| users::token(state, app, token, self.measure(Depth::Measured)))
+    }
+
+    fn measure(&self, depth: Depth) -> users::Measure<'_> {
+        users::Measure { limits: &self.inner.shared.limits, now: self.now(), depth }
+    }
+
+    /// Reads one moment of the views, one in which all that is durable is in them.
+    fn steadily<T>(&self, read: impl FnOnce(&StateReader) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        let progress = &self.inner.shared.progress;
+        progress.wait_for(progress.durable())?;
+        self.with_reader(|state| state.steadily(read))
+    }
+
+    fn with_reader<T>(&self, read: impl FnOnce(&StateReader) -> Result<T, ReadError>) -> Result<T, ReadError> {
         let idle = lock(&self.inner.readers).pop();
         let state = match idle {
             Some(state) => state,
-            None => StateReader::open(&shared.state)?,
+            None => StateReader::open(&self.inner.shared.state)?,
         };
-        let source = events::Source {
-            base: &state,
-            read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
-            published: &|at| shared.published(at),
-            oldest: before(first),
-            begin: before(begin),
-            upto,
-        };
-        let page = match events::page(&source, query) {
-            // Trimmed while it was read.
-            Err(ReadError::Trimmed { first }) => return Err(expired(first)),
-            page => page?,
-        };
+        let result = read(&state)?;
         let mut readers = lock(&self.inner.readers);
         if readers.len() < READERS_KEPT {
             readers.push(state);
         }
-        Ok(page)
+        Ok(result)
     }
 
     /// Called after each durable batch with its end; must not block.

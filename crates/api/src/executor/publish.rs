@@ -26,7 +26,7 @@ impl Executor {
             promise.keep(match answer {
                 Answer::Accepted(accepted) => Ok(accepted),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Attached(_) | Answer::Done => Err(Refusal::new(Code::Internal, "the store answered something else")),
+                Answer::Attached(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done => Err(Refusal::new(Code::Internal, "the store answered something else")),
             });
             drop(running);
         });
@@ -68,7 +68,7 @@ fn outcome_unknown() -> Refusal {
     Refusal::new(Code::OutcomeUnknown, "outcome unknown, retry with the same key")
 }
 
-fn overloaded() -> Refusal {
+pub(super) fn overloaded() -> Refusal {
     let mut refusal = Refusal::new(Code::Overloaded, "too many requests wait already; retry with the same key");
     refusal.retry_after_ms = Some(100);
     refusal

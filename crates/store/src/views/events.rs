@@ -80,7 +80,13 @@ fn items(fact: &Fact) -> u32 {
         Fact::Unregistered(fact) => fact.regs.len(),
         Fact::Presence(fact) => fact.on.len() + fact.off.len(),
         Fact::Proven(fact) => fact.direct.len(),
-        Fact::Started(_) | Fact::Tick | Fact::Ghost(_) | Fact::Published(_) | Fact::Overflowed(_) => 0,
+        Fact::Started(_)
+        | Fact::Tick
+        | Fact::Ghost(_)
+        | Fact::Erased(_)
+        | Fact::Disconnected(_)
+        | Fact::Published(_)
+        | Fact::Overflowed(_) => 0,
     };
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -88,13 +94,19 @@ fn items(fact: &Fact) -> u32 {
 fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, What)>, ReadError> {
     let n = n as usize;
     match &*entry.fact {
-        Fact::Registered(fact) => Ok(Some((fact.app, registered(fact)))),
+        Fact::Registered(fact) => Ok(reg(source, fact.reg)?.map(|_| (fact.app, registered(fact)))),
         Fact::Unregistered(fact) => of_reg(source, fact.regs.get(n).map(|(reg, _)| *reg), |who| What::Unregistered { who }),
         Fact::Presence(fact) if n < fact.on.len() => of_reg(source, fact.on.get(n).copied(), |who| What::Online { who }),
         Fact::Presence(fact) => of_reg(source, fact.off.get(n - fact.on.len()).map(|(reg, _)| *reg), |who| What::Offline { who }),
         Fact::Proven(fact) => fact.direct.get(n).map_or(Ok(None), |proof| proven(source, proof)),
-        Fact::Reported(fact) => reported(source, fact).map(Some),
-        Fact::Started(_) | Fact::Tick | Fact::Ghost(_) | Fact::Published(_) | Fact::Overflowed(_) => Ok(None),
+        Fact::Reported(fact) => reported(source, fact),
+        Fact::Started(_)
+        | Fact::Tick
+        | Fact::Ghost(_)
+        | Fact::Erased(_)
+        | Fact::Disconnected(_)
+        | Fact::Published(_)
+        | Fact::Overflowed(_) => Ok(None),
     }
 }
 
@@ -103,8 +115,11 @@ fn registered(fact: &Registered) -> What {
     What::Registered { who, first: fact.first }
 }
 
+/// None: nobody may read of it any more, as its user is erased.
 fn reg(source: &Source<'_>, reg: RegNo) -> Result<Option<Arc<Reg>>, ReadError> {
-    Ok(source.base.get(&Key::Reg(reg))?.and_then(|row| if let Row::Reg(reg) = row { Some(reg) } else { None }))
+    let Some(Row::Reg(reg)) = source.base.get(&Key::Reg(reg))? else { return Ok(None) };
+    let Some(Row::User(user)) = source.base.get(&Key::User(reg.user))? else { return Ok(None) };
+    Ok(user.uid.is_some().then_some(reg))
 }
 
 fn who(reg: &Reg) -> Who {
@@ -129,12 +144,14 @@ fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, Wha
     Ok(Some((reg.app, what)))
 }
 
-fn reported(source: &Source<'_>, fact: &Reported) -> Result<(AppNo, What), ReadError> {
+fn reported(source: &Source<'_>, fact: &Reported) -> Result<Option<(AppNo, What)>, ReadError> {
     let reg = fact.reg.map_or(Ok(None), |no| reg(source, no))?;
+    if fact.reg.is_some() && reg.is_none() {
+        return Ok(None);
+    }
     let message = fact.message.map_or(Ok(None), |at| message(source, at))?.map(|message| message.id);
     let who = reg.map_or_else(Who::default, |reg| who(&reg));
-    Ok((
-        fact.app,
-        What::Reported { who, message, state: fact.state, proof: fact.proof, status: Some(fact.status.clone()), inferred: fact.inferred },
-    ))
+    let status = Some(fact.status.clone());
+    let what = What::Reported { who, message, state: fact.state, proof: fact.proof, status, inferred: fact.inferred };
+    Ok(Some((fact.app, what)))
 }

@@ -33,6 +33,8 @@ pub(super) struct Presence {
 struct Sockets {
     app: AppNo,
     user: UserNo,
+    /// When the first of them came.
+    since: Millis,
     all: Vec<Attached>,
 }
 
@@ -122,16 +124,22 @@ impl Presence {
         self.regs.contains_key(&reg)
     }
 
+    /// How many sockets a registration has, and since when it has had any.
+    pub(super) fn sockets_at(&self, reg: RegNo) -> Option<(usize, Millis)> {
+        self.regs.get(&reg).map(|sockets| (sockets.all.len(), sockets.since))
+    }
+
     /// When the device's socket ended, if this process has seen it.
     pub(super) fn left(&self, dev: Dev) -> Option<Millis> {
         self.left.get(&dev).copied()
     }
 
     /// A socket serves a device from now on (None: an extra); the one that did becomes an extra.
-    pub(super) fn attach(&mut self, place: Place, socket: SocketId, dev: Option<Dev>) -> Attachment {
+    pub(super) fn attach(&mut self, place: Place, socket: SocketId, dev: Option<Dev>, now: Millis) -> Attachment {
         self.turn += 1;
         let turn = self.turn;
-        let sockets = self.regs.entry(place.reg).or_insert_with(|| Sockets { app: place.app, user: place.user, all: Vec::new() });
+        let sockets =
+            self.regs.entry(place.reg).or_insert_with(|| Sockets { app: place.app, user: place.user, since: now, all: Vec::new() });
         let displaced = dev.and_then(|dev| sockets.all.iter_mut().find(|attached| attached.dev == Some(dev)));
         let displaced = displaced.map(|attached| {
             attached.dev = None;
