@@ -11,10 +11,12 @@ use crate::drain::Drain;
 mod events;
 mod health;
 mod publish;
+mod timeline;
 mod users;
 
 pub use crate::drain::Running;
 pub use events::EventsError;
+pub use timeline::Told;
 pub use users::{AskError, Device, User};
 
 /// Blocking reads of the log at once; more wait their turn.

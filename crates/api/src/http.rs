@@ -30,6 +30,7 @@ pub(crate) mod metrics;
 mod path;
 mod query;
 mod time;
+mod timeline;
 mod users;
 
 pub use keyless::keyless_admits;
@@ -54,6 +55,7 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
         .route("/message", post(message::post))
         .route("/v1/devices/{token}", get(device::get))
         .route("/v1/users/{uid}", get(users::get).post(users::post).delete(users::delete))
+        .route("/v1/users/{uid}/timeline", get(timeline::get))
         .route("/v1/users:status", post(users::status))
         .route("/v1/events", get(events::get))
         .route("/healthz", get(health::alive))

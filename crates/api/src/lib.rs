@@ -13,9 +13,9 @@ mod page_events;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
+pub use executor::{AskError, Device, EventsError, Executor, Running, Told, User};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;
 pub use http::metrics::Metrics;
 pub use page_events::{Declined, PageEvent, PageEvents};
-pub use executor::{AskError, Device, EventsError, Executor, Running, User};

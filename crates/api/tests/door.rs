@@ -9,5 +9,6 @@ mod door {
     mod house;
     mod keyless;
     mod message;
+    mod timeline;
     mod users;
 }

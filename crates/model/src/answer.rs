@@ -33,11 +33,13 @@ pub struct Attached {
 }
 
 /// Who is connected to a registration, as the writer knows it: exact.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connected {
     pub sockets: u32,
     /// Log time at which the first of them came; None: there is none.
     pub since: Option<Millis>,
+    /// The devices that one of them serves.
+    pub devs: Vec<Dev>,
     /// When the last one went, if this process has seen it.
     pub left: Option<Millis>,
 }

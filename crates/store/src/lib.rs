@@ -16,7 +16,8 @@ mod views;
 mod writer;
 
 pub use ask::{
-    Depth, EventPage, EventQuery, EventsError, Lane, Mailbox, PageReply, ReadError, Registration, Reply, TokenNames, UsersQuery,
+    Depth, EventPage, EventQuery, EventsError, Fate, Happened, Happening, Lane, Loss, Mailbox, Outcome, PageReply, ReadError, Registration,
+    Reply, Timeline, TimelineQuery, TokenNames, UsersQuery, Whom,
 };
 pub use backup::{Backup, BackupError, backup, newest_time, restore};
 pub use log::folder::holder;

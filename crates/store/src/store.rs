@@ -9,8 +9,11 @@ use tidings_model::{AppNo, Batch, BroadcastQuery, EventId, FeedItem, MailboxQuer
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
 use crate::views::state::StateReader;
-use crate::views::{events, users};
-use crate::{Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, TokenNames, UsersQuery};
+use crate::views::{events, timeline, users};
+use crate::{
+    Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Timeline, TimelineQuery, TokenNames,
+    UsersQuery,
+};
 
 /// Whether facts can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +167,27 @@ impl Store {
     /// What a token of `app` names. Blocks likewise.
     pub fn token(&self, app: AppNo, token: &Token) -> Result<TokenNames, ReadError> {
         self.steadily(|state| users::token(state, app, token, self.measure(Depth::Measured)))
+    }
+
+    /// What happened to a user, newest first; None: nobody has registered as this uid. Blocks likewise, and reads up to about
+    /// 16 MiB of the log each way.
+    pub fn timeline(&self, query: &TimelineQuery) -> Result<Option<Timeline>, ReadError> {
+        let shared = &self.inner.shared;
+        let first = shared.log.bounds()?.first;
+        let upto = shared.progress.durable();
+        shared.progress.wait_for(upto)?;
+        self.with_reader(|state| {
+            let Some(subject) = state.steadily(|state| state.subject(query.app, &query.uid))? else { return Ok(None) };
+            let source = timeline::Source {
+                read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
+                published: &|at| shared.published(at),
+                base: state,
+                upto,
+                first,
+                now: self.now(),
+            };
+            timeline::page(&source, &subject, query).map(Some)
+        })
     }
 
     fn measure(&self, depth: Depth) -> users::Measure<'_> {

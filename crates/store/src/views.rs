@@ -16,6 +16,7 @@ pub(crate) mod fold;
 pub(crate) mod mailbox;
 pub(crate) mod maps;
 pub(crate) mod state;
+pub(crate) mod timeline;
 pub(crate) mod users;
 
 pub(crate) use fold::fold;

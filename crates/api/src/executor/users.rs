@@ -107,7 +107,7 @@ impl Executor {
         }
     }
 
-    async fn connected(&self, regs: Vec<tidings_model::RegNo>) -> Result<Vec<Connected>, AskError> {
+    pub(super) async fn connected(&self, regs: Vec<tidings_model::RegNo>) -> Result<Vec<Connected>, AskError> {
         if regs.is_empty() {
             return Ok(Vec::new());
         }
@@ -149,6 +149,6 @@ fn unfit(answer: &Answer) -> AskError {
     AskError::Broken(format!("the store answered something else: {answer:?}"))
 }
 
-fn unknown_user() -> Refusal {
+pub(super) fn unknown_user() -> Refusal {
     Refusal::new(Code::NotFound, "nobody has registered as this uid").field("uid")
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidings_api::{Backend, Config, Executor, Metrics};
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Attached, Limits, Print, Register, Report, Request, SocketId, Uid};
+use tidings_model::{Answer, AppNo, Attached, DeviceId, Limits, Print, Register, Report, Request, SocketId, Uid};
 use tidings_store::{Lane, Owner, Store};
 use tokio::runtime::{Builder, Runtime};
 
@@ -78,15 +78,17 @@ impl House {
     }
 
     pub(crate) fn register(&self, uid: &str, socket: u64) -> Attached {
+        self.register_as(uid, None, socket)
+    }
+
+    pub(crate) fn register_device(&self, uid: &str, device_id: &str, socket: u64) -> Attached {
+        self.register_as(uid, Some(DeviceId::parse(device_id).unwrap()), socket)
+    }
+
+    fn register_as(&self, uid: &str, device_id: Option<DeviceId>, socket: u64) -> Attached {
         let addr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let register = Register {
-            app: AppNo::DEFAULT,
-            uid: Uid::parse(uid).unwrap(),
-            device_id: None,
-            print: Print(1),
-            addr,
-            socket: SocketId(socket),
-        };
+        let register =
+            Register { app: AppNo::DEFAULT, uid: Uid::parse(uid).unwrap(), device_id, print: Print(1), addr, socket: SocketId(socket) };
         match self.ask(Request::Register(register)) {
             Answer::Attached(attached) => attached,
             other => panic!("{other:?}"),

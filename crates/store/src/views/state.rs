@@ -16,6 +16,7 @@ use crate::snapshot::Snapshots;
 
 mod changes;
 mod rows;
+mod subject;
 
 use changes::Changes;
 

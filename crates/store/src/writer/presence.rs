@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tidings_model::{AppNo, Dev, Millis, Presence as Told, RegNo, SocketId, UserNo};
+use tidings_model::{AppNo, Connected, Dev, Millis, Presence as Told, RegNo, SocketId, UserNo};
 
 use super::ghosts;
 
@@ -124,9 +124,15 @@ impl Presence {
         self.regs.contains_key(&reg)
     }
 
-    /// How many sockets a registration has, and since when it has had any.
-    pub(super) fn sockets_at(&self, reg: RegNo) -> Option<(usize, Millis)> {
-        self.regs.get(&reg).map(|sockets| (sockets.all.len(), sockets.since))
+    pub(super) fn sockets_at(&self, reg: RegNo) -> usize {
+        self.regs.get(&reg).map_or(0, |sockets| sockets.all.len())
+    }
+
+    /// None: nobody is.
+    pub(super) fn connected(&self, reg: RegNo) -> Option<Connected> {
+        let Sockets { since, all, .. } = self.regs.get(&reg)?;
+        let sockets = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        Some(Connected { sockets, since: Some(*since), devs: all.iter().filter_map(|attached| attached.dev).collect(), left: None })
     }
 
     /// When the device's socket ended, if this process has seen it.

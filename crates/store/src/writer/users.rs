@@ -18,8 +18,8 @@ impl<B: Beneath, T> Writer<B, T> {
     pub(super) fn connected(&mut self, regs: &[RegNo]) -> Result<Answer, ReadError> {
         let mut connected = Vec::with_capacity(regs.len());
         for no in regs {
-            connected.push(match self.presence.sockets_at(*no) {
-                Some((sockets, since)) => Connected { sockets: u32::try_from(sockets).unwrap_or(u32::MAX), since: Some(since), left: None },
+            connected.push(match self.presence.connected(*no) {
+                Some(connected) => connected,
                 None => Connected { left: self.left(*no)?, ..Connected::default() },
             });
         }
@@ -34,7 +34,7 @@ impl<B: Beneath, T> Writer<B, T> {
     /// Only who is connected is named: a register that is decided later stays.
     pub(super) fn disconnect(&mut self, named: &Named) -> Result<Answer, ReadError> {
         let Some((_, user)) = self.user_named(named)? else { return Ok(nobody()) };
-        let sockets = |no: &RegNo| self.presence.sockets_at(*no).map_or(0, |(sockets, _)| sockets);
+        let sockets = |no: &RegNo| self.presence.sockets_at(*no);
         let regs: Vec<RegNo> = user.regs.iter().copied().filter(|no| sockets(no) > 0).collect();
         let closed = user.regs.iter().map(sockets).sum::<usize>();
         if !regs.is_empty() {
