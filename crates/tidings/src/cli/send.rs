@@ -40,7 +40,7 @@ fn json(text: &str) -> Result<Json, String> {
 pub(super) fn run(flags: &Flags) -> Exit {
     match http::post(&flags.url, "/message", &flags.body()) {
         Ok(answer) if answer.status == 200 => told(&answer),
-        Ok(answer) => refused(&answer),
+        Ok(answer) => http::refused(&answer),
         Err(error) => {
             complain(&format!("no answer from {}: {error}; is the server running?", flags.url.authority));
             Exit::Failed
@@ -79,15 +79,4 @@ fn accepted(body: &str) -> Option<String> {
     let devices = targets.member("devices")?;
     let noun = if devices == "1" { "device" } else { "devices" };
     Some(format!("{id}  {devices} {noun}, {} online", targets.member("online")?))
-}
-
-/// The code and its message, as the server says them.
-fn refused(answer: &Answer) -> Exit {
-    let said = Json::parse(answer.body.as_bytes()).ok().and_then(|body| {
-        let error = Json::trusted(body.member("error")?);
-        let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
-        Some(format!("{}: {}", word("code")?, word("message")?))
-    });
-    complain(&said.unwrap_or_else(|| format!("HTTP status {}", answer.status)));
-    Exit::Failed
 }
