@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tidings_model::Code;
 
@@ -31,7 +32,7 @@ mod path;
 mod query;
 mod time;
 mod timeline;
-mod users;
+pub(crate) mod users;
 
 pub use keyless::keyless_admits;
 pub(crate) use message::Wish;
@@ -61,6 +62,7 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::get))
+        .route("/openapi.json", get(openapi))
         .merge(demo)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -68,6 +70,11 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
         .layer(from_fn(keyless::guard))
         .layer(from_fn_with_state(ids, answer::finish))
         .layer(from_fn_with_state(tally, calls::count))
+}
+
+/// What there is, as a document.
+async fn openapi() -> Response {
+    answer::json(crate::openapi::openapi().to_owned())
 }
 
 async fn unknown_path(request: Request) -> Failure {

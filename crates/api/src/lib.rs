@@ -9,6 +9,7 @@ mod error;
 mod executor;
 mod http;
 mod object;
+mod openapi;
 mod page_events;
 
 pub use door::{Backend, Config, StartError};
@@ -18,4 +19,5 @@ pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;
 pub use http::metrics::Metrics;
+pub use openapi::openapi;
 pub use page_events::{Declined, PageEvent, PageEvents};

@@ -101,7 +101,8 @@ fn fate(outcome: &Json, message: &Json) -> (Mood, String) {
     let until = || word(message, "expires_at").map_or_else(String::new, |until| format!(", until {}", time(&until)));
     match (state.as_deref(), reason.as_deref()) {
         (Some(state @ ("reached" | "delivered")), _) => {
-            let how = word(outcome, "proof").map_or_else(|| "it has proven that it had this and what came before".to_owned(), |proof| proven(&proof).to_owned());
+            let how = word(outcome, "proof")
+                .map_or_else(|| "it has proven that it had this and what came before".to_owned(), |proof| proven(&proof).to_owned());
             let after = outcome.member("after_ms").filter(|ms| *ms != "null").map_or_else(String::new, |ms| format!(", {ms} ms later"));
             (Mood::Good, format!("{state}, {how}{after}"))
         }
