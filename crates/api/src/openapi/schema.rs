@@ -12,7 +12,6 @@ pub(crate) enum Schema {
     /// Any JSON.
     Any,
     Bool,
-    True,
     Whole {
         least: u64,
         most: u64,
@@ -20,11 +19,6 @@ pub(crate) enum Schema {
     /// A number without bounds that callers need to know.
     Count,
     Text,
-    /// Characters; a limit in bytes stands in the words.
-    Bounded {
-        least: usize,
-        most: usize,
-    },
     Pattern(&'static str),
     Time,
     OneOf(&'static [&'static str]),
@@ -79,9 +73,6 @@ impl Schema {
         match self {
             Self::Any => {}
             Self::Bool => put_type(object, "boolean"),
-            Self::True => {
-                object.raw("const", "true");
-            }
             Self::Whole { least, most } => {
                 put_type(object, "integer");
                 object.raw("minimum", least).raw("maximum", most);
@@ -91,10 +82,6 @@ impl Schema {
                 object.raw("minimum", 0);
             }
             Self::Text => put_type(object, "string"),
-            Self::Bounded { least, most } => {
-                put_type(object, "string");
-                object.raw("minLength", least).raw("maxLength", most);
-            }
             Self::Pattern(pattern) => {
                 put_type(object, "string");
                 object.text("pattern", pattern);
