@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod door {
+    mod contract;
     mod drain;
     mod errors;
     mod events;

@@ -8,6 +8,7 @@ use tidings_json::{Json, members};
 use super::http::{self, Answer};
 use super::url::Url;
 use super::{Exit, say};
+use crate::config::Environment;
 use crate::telemetry::complain;
 
 mod line;
@@ -30,7 +31,7 @@ pub(super) struct Flags {
 
 impl Flags {
     fn key(&self) -> Option<String> {
-        self.key.clone().or_else(|| std::env::var("TIDINGS_KEY").ok()).filter(|key| !key.is_empty())
+        self.key.clone().or_else(|| Environment::of_process().key).filter(|key| !key.is_empty())
     }
 }
 
