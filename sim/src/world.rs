@@ -397,8 +397,8 @@ impl World {
                     let filed = self.wakes[worker].entry(slot).or_insert(at);
                     *filed = at.min(*filed);
                 }
-                // Nobody listens for events beyond the contract.
-                Output::Left(_) | Output::Heard(..) => {}
+                // Nobody listens for events beyond the contract, and nobody asks for credentials.
+                Output::Left(_) | Output::Heard(..) | Output::Check(..) => {}
                 Output::Move(slot, to) => self.move_session(worker, slot, usize::from(to)),
                 Output::Gone(slot) => {
                     self.wakes[worker].remove(&slot);
@@ -452,7 +452,8 @@ impl World {
                 let verdicts: Vec<_> = proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
                 verdicts.into_iter().for_each(|verdict| self.fail(verdict));
             }
-            _ => {}
+            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) => {}
+            Request::Connected(_) | Request::Disconnect(_) | Request::Erase(_) => {}
         }
     }
 

@@ -172,6 +172,14 @@ impl Store {
     /// What happened to a user, newest first; None: nobody has registered as this uid. Blocks likewise, and reads up to about
     /// 16 MiB of the log each way.
     pub fn timeline(&self, query: &TimelineQuery) -> Result<Option<Timeline>, ReadError> {
+        match self.timeline_once(query) {
+            // The log was trimmed while it was read.
+            Err(ReadError::Trimmed { .. }) => self.timeline_once(query),
+            told => told,
+        }
+    }
+
+    fn timeline_once(&self, query: &TimelineQuery) -> Result<Option<Timeline>, ReadError> {
         let shared = &self.inner.shared;
         let first = shared.log.bounds()?.first;
         let upto = shared.progress.durable();

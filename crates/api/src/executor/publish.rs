@@ -26,7 +26,9 @@ impl Executor {
             promise.keep(match answer {
                 Answer::Accepted(accepted) => Ok(accepted),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Attached(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done => Err(Refusal::new(Code::Internal, "the store answered something else")),
+                Answer::Attached(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done => {
+                    Err(Refusal::new(Code::Internal, "the store answered something else"))
+                }
             });
             drop(running);
         });

@@ -79,7 +79,16 @@ impl Back<'_> {
         let mut upto = self.query.before.map_or(self.source.upto, |before| before.at.min(self.source.upto));
         while upto.record() >= first {
             let low = upto.record().saturating_sub(WINDOW - 1).max(first);
+            let before = self.bytes;
             let entries = self.window(Position::end_of(low - 1), upto)?;
+            if self.bytes == before {
+                // Numbers are left out where a backup was restored.
+                match self.newest(first, low)? {
+                    Some(newest) => upto = Position::end_of(newest),
+                    None => return Ok(None),
+                }
+                continue;
+            }
             for entry in entries.iter().rev() {
                 if let Some(full) = self.look(entry)? {
                     return Ok(Some(full));
@@ -91,6 +100,18 @@ impl Back<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The newest record in first..below: found by halves, as reading goes forwards only.
+    fn newest(&self, first: u64, below: u64) -> Result<Option<u64>, ReadError> {
+        let upto = Position::end_of(below.saturating_sub(1));
+        let none_from = |record: u64| Ok::<_, ReadError>((self.source.read)(Position::end_of(record - 1), upto)?.entries.is_empty());
+        let (mut low, mut high) = (first, below);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if none_from(middle)? { high = middle } else { low = middle + 1 }
+        }
+        Ok((low > first).then(|| low - 1))
     }
 
     fn window(&mut self, mut after: Position, upto: Position) -> Result<Vec<Entry>, ReadError> {
