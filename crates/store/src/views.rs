@@ -68,7 +68,7 @@ pub(crate) struct Reg {
     /// None: a legacy registration.
     pub device_id: Option<DeviceId>,
     pub born: Position,
-    /// Log time of `born`.
+    /// Log time of `born`; 0: not known, as the views are older than this column.
     pub made: Millis,
     pub dead: Option<(Position, Why)>,
     /// The living ones, oldest first.

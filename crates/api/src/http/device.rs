@@ -33,7 +33,7 @@ pub(crate) fn written(device: &Device) -> String {
         .raw("online", device.is_online())
         .text_or_null("since", connected.since.map(time::rfc3339).as_deref())
         .text("last_seen", &time::rfc3339(*last_seen))
-        .text("created_at", &time::rfc3339(registration.made))
+        .text_or_null("created_at", registration.made.map(time::rfc3339).as_deref())
         .raw("mailbox", mailbox)
         .raw("topics", "[]")
         .finish()

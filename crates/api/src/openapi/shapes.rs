@@ -59,7 +59,7 @@ const DEVICE: &[Field] = &[
     field("online", Schema::Bool, "a socket is connected, exact at each register and close"),
     field("since", TIME_OR_NULL, "online since; null while offline"),
     field("last_seen", Schema::Time, "now while online, else the last sign of it"),
-    field("created_at", Schema::Time, ""),
+    field("created_at", TIME_OR_NULL, "null where it is older than this is kept"),
     field("mailbox", Schema::Named("Mailbox"), ""),
     field("topics", Schema::List(&Schema::Text), ""),
 ];

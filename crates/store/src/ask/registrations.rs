@@ -32,7 +32,8 @@ pub struct Registration {
     pub uid: Uid,
     pub token: Token,
     pub device_id: Option<DeviceId>,
-    pub made: Millis,
+    /// None: not known, it is older than this is kept.
+    pub made: Option<Millis>,
     /// Log time at which facts last heard of one of its devices.
     pub seen: Millis,
     pub mailbox: Mailbox,

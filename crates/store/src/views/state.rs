@@ -26,7 +26,7 @@ const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE app(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
 CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
-CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, made INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL);
+CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL, made INTEGER NOT NULL);
 CREATE INDEX reg_of_user ON reg(u);
 CREATE TABLE device(d INTEGER PRIMARY KEY, r INTEGER NOT NULL, print INTEGER NOT NULL, addr BLOB NOT NULL, heir_of INTEGER, born INTEGER NOT NULL, dead INTEGER NOT NULL);
 CREATE INDEX device_of_reg ON device(r);
@@ -135,11 +135,13 @@ impl State {
         Self::create(path, ground.log_id).map(Some)
     }
 
-    fn open_as_is(path: &Path, log_id: u64) -> Result<Option<Self>, MergeError> {
+    /// None: it is no file of this log, or of a format that this build cannot carry over.
+    pub(crate) fn open_as_is(path: &Path, log_id: u64) -> Result<Option<Self>, MergeError> {
         if !path.exists() {
             return Ok(None);
         }
         let conn = connect(path)?;
+        upgrade(&conn)?;
         let is_ours = meta(&conn, "format")? == Some(FORMAT) && meta(&conn, "schema")? == Some(schema());
         if !is_ours || meta(&conn, "log_id")? != Some(log_id) {
             return Ok(None);
@@ -318,6 +320,32 @@ fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
 
 fn rebuild_marker(path: &Path) -> PathBuf {
     path.with_extension("rebuild")
+}
+
+/// What `schema` said of format 1.
+const SCHEMA_1: u64 = 0x890b_f8b4;
+/// Format 1 knew no erased users, and not when a registration was made; dead ones were not looked up.
+const FROM_1: &str = "
+CREATE TABLE user_2(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
+INSERT INTO user_2 SELECT u, a, uid FROM user;
+DROP TABLE user;
+ALTER TABLE user_2 RENAME TO user;
+ALTER TABLE reg ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+DROP INDEX reg_of_user;
+CREATE INDEX reg_of_user ON reg(u);
+DROP INDEX device_of_reg;
+CREATE INDEX device_of_reg ON device(r);";
+
+/// Views of an earlier format become those of this one: what they were made from may have been trimmed.
+fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
+    if meta(conn, "format")? != Some(1) || meta(conn, "schema")? != Some(SCHEMA_1) {
+        return Ok(());
+    }
+    let tx = conn.unchecked_transaction()?;
+    tx.execute_batch(FROM_1)?;
+    put_meta(&tx, "format", FORMAT)?;
+    put_meta(&tx, "schema", schema())?;
+    tx.commit()
 }
 
 /// Tables of another shape are another format, whoever forgot to say so.

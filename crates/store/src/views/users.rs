@@ -77,7 +77,7 @@ fn registration<M: Mail>(mail: &M, no: RegNo, reg: &Reg, measure: Measure<'_>) -
         uid: reg.uid.clone(),
         token: reg.token.clone(),
         device_id: reg.device_id.clone(),
-        made: reg.made,
+        made: Some(reg.made).filter(|made| made.0 > 0),
         seen,
         mailbox,
     })

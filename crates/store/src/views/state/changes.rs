@@ -145,7 +145,7 @@ fn put_reg(conn: &Connection, no: RegNo, reg: &Reg) -> rusqlite::Result<()> {
     )?;
     let (dead, why) = reg.dead.map_or((0, 0), |(at, why)| (at.raw() as i64, why as u8));
     let device_id = reg.device_id.as_ref().map(tidings_model::DeviceId::as_str);
-    put.execute(params![no.0, reg.user.0, reg.token.as_str(), device_id, reg.born.raw() as i64, reg.made.0 as i64, dead, why]).map(drop)
+    put.execute(params![no.0, reg.user.0, reg.token.as_str(), device_id, reg.born.raw() as i64, dead, why, reg.made.0 as i64]).map(drop)
 }
 
 fn put_device(conn: &Connection, dev: Dev, device: &Device) -> rusqlite::Result<()> {
