@@ -59,9 +59,20 @@
       engine.on('upgrade', (transport) => say(ns, { on: 'transport', name: transport.name }));
     }
 
-    function watch(socket, ns, register_on_connect) {
+    // Events with running numbers, about one a millisecond.
+    function pour(socket, { event, count }) {
+      let number = 0;
+      const timer = setInterval(() => {
+        if (number >= count) return clearInterval(timer);
+        socket.emit(event, number);
+        number += 1;
+      }, 1);
+    }
+
+    function watch(socket, ns, { register_on_connect, stream_on_connect } = {}) {
       sockets[ns] = socket;
       socket.on('connect', () => {
+        if (stream_on_connect) pour(socket, stream_on_connect);
         say(ns, { on: 'connected', id: socket.id });
         watchTransport(socket, ns);
         if (register_on_connect !== undefined) socket.emit('register', { data: register_on_connect });
@@ -78,7 +89,8 @@
       listened.forEach((name) => attach(socket, ns, name));
     }
 
-    function connect({ url, transports = 'upgrade', query = '', auth, reconnect = false, register_on_connect, ns = '/', also = [] }) {
+    function connect(order) {
+      const { url, transports = 'upgrade', query = '', auth, reconnect = false, ns = '/', also = [] } = order;
       sockets = {};
       first = ns;
       const options = {
@@ -92,7 +104,7 @@
       // Before 1.4 the client took a query as text only, and from the URL.
       const base = url + (ns === '/' ? '/' : ns) + (query ? '?' + query : '');
       const socket = io(base, auth ? { ...options, auth } : options);
-      watch(socket, ns, register_on_connect);
+      watch(socket, ns, order);
       also.forEach((name) => watch(socket.io.socket(name), name));
     }
 
@@ -107,10 +119,6 @@
       },
       emit(order) {
         at(order).emit(order.event, ...meant(order.args, bytes));
-      },
-      // `count` of them with the running number as a further argument: one order for a stream of events.
-      emit_many(order) {
-        for (let number = 0; number < order.count; number += 1) at(order).emit(order.event, ...order.args, number);
       },
       emit_ack(order) {
         const answered = (...answer) => say(order.ns === undefined ? first : order.ns, { on: 'ack', n: order.n || 0, args: told(answer) });

@@ -57,10 +57,18 @@ class Device:
             return args
         self.client.on(name, handler, namespace=ns)
 
-    def watch(self, ns, register_on_connect):
+    async def pour(self, ns, event, count):
+        """Events with running numbers, about one a millisecond."""
+        for number in range(count):
+            await self.client.emit(event, number, namespace=ns)
+            await asyncio.sleep(0.001)
+
+    def watch(self, ns, register_on_connect, stream_on_connect):
         client = self.client
 
         def connected():
+            if stream_on_connect is not None:
+                self.spawn(self.pour(ns, **stream_on_connect))
             self.say(ns, on="connected", id=client.get_sid(ns) if hasattr(client, "get_sid") else client.sid)
             if register_on_connect is not None:
                 self.spawn(client.emit("register", {"data": register_on_connect}, namespace=ns))
@@ -81,11 +89,12 @@ class Device:
         for name in ["app broadcast", *self.listened]:
             self.attach(ns, name)
 
-    async def connect(self, url, transports="upgrade", query="", auth=None, reconnect=False, register_on_connect=None, ns="/", also=()):
+    async def connect(self, url, transports="upgrade", query="", auth=None, reconnect=False, register_on_connect=None,
+                      stream_on_connect=None, ns="/", also=()):
         client = self.client = socketio.AsyncClient(reconnection=reconnect, reconnection_delay=1, reconnection_delay_max=2)
         self.namespaces = [ns, *also]
         for name in self.namespaces:
-            self.watch(name, register_on_connect)
+            self.watch(name, register_on_connect, stream_on_connect)
         options = {"auth": auth} if auth else {}
         await client.connect(url + ("/?" + query if query else ""), transports=TRANSPORTS[transports], namespaces=self.namespaces, **options)
         self.say(on="transport", name=client.transport() if callable(client.transport) else client.eio.current_transport)
@@ -95,10 +104,6 @@ class Device:
 
     async def emit(self, event, args, ns=None):
         await self.client.emit(event, tuple(meant(args)), namespace=ns or self.namespaces[0])
-
-    async def emit_many(self, event, args, count, ns=None):
-        for number in range(count):
-            await self.client.emit(event, (*args, number), namespace=ns or self.namespaces[0])
 
     async def emit_ack(self, event, args, n=0, ns=None, times=1):
         ns = ns or self.namespaces[0]

@@ -9,8 +9,8 @@ from harness.backend import Backend
 from harness.driver import Device
 from harness.ports import free_port
 
-# Client, transport, and how it is told the namespace.
-CALLERS = [("java-0.8.3", "upgrade"), ("java-2.1.2", "websocket"), ("js-1.7.4", "polling"), ("js-4.8.4", "upgrade")]
+# Client and transport.
+CALLERS = [("java-0.8.3", "upgrade"), ("js-1.7.4", "polling"), ("js-4.8.4", "websocket")]
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +156,15 @@ def test_a_device_may_publish_where_that_is_allowed(tmp_path, clients):
         page.wait(has("all"))
         assert acked(page, "p2p", {"id": "nobody", "data": 1})["error"]["code"] == "unknown_target"
         assert acked(page, "nonsense", {})["error"]["code"] == "forbidden"
+
+
+def test_where_credentials_are_asked_for_only_a_registered_device_may_publish(tmp_path, clients):
+    (tmp_path / "secret").write_text("a secret of thirty-two bytes or more")
+    settings = {"TIDINGS_REGISTRATION__AUTH": "signed", "TIDINGS_REGISTRATION__SIGNED__SECRET_FILE": str(tmp_path / "secret")}
+    with running(tmp_path, TIDINGS_LEGACY__CLIENT_PUBLISH="true", **settings) as product:
+        nobody = clients("js-1.7.4", "websocket", "nobody", product.devices_url)
+        nobody.settled(nobody.connect())
+        assert acked(nobody, "broadcast", {"data": 1})["error"]["code"] == "forbidden"
 
 
 def test_a_stop_lets_pages_go(tmp_path, clients):

@@ -13,11 +13,11 @@ WORDS = [1, "two", {"three": [True, None]}, "héllo €😀"]
 BINARY = [{"deep": [{"$bytes": "00ff10203040"}, "é"], "flat": {"$bytes": "04"}}, "behind", {"$bytes": "ffd8"}]
 BIG, BURST, ACKS = 150_000, 100, 200
 # Four heartbeats. The timeout leaves room for forty clients on two busy cores.
-HEARTBEAT = ("--ping-interval", "1000", "--ping-timeout", "8000")
+HEARTBEAT = ("--ping-interval", "1000", "--ping-timeout", "20000")
 QUIET_S = 4.5
 # npm 1.3.6 sends the whole pool of a modern Node's Buffer: the client's fault, on any server.
 NO_BINARY = {"js-1.3.6"}
-PATIENCE = 40
+PATIENCE = 60
 
 
 class Checks:

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidings_delivery::{Config, Planted};
+use tidings_delivery::{Config, Planted, Registration};
 use tidings_engineio::Settings;
 use tidings_store::Fault;
 
@@ -31,9 +31,20 @@ pub fn run(seed: u64, planted: Option<Planted>) -> Result<Outcome, String> {
     live(&mut World::new(seed, config(planted), 4))
 }
 
-/// The same, and what happened in it.
-pub fn trace(seed: u64) -> (Result<Outcome, String>, Vec<String>) {
-    let mut world = World::new(seed, config(None), 4);
+/// One in which a verifier is asked about each registration, answers when it likes, and now and then refuses.
+pub fn run_checked(seed: u64, planted: Option<Planted>) -> Result<Outcome, String> {
+    live(&mut checked(seed, planted))
+}
+
+fn checked(seed: u64, planted: Option<Planted>) -> World {
+    let mut world = World::new(seed, Config { registration: Registration::Checked, ..config(planted) }, 4);
+    world.is_strict = true;
+    world
+}
+
+/// The same as `run` or `run_checked`, and what happened in it.
+pub fn trace(seed: u64, is_checked: bool) -> (Result<Outcome, String>, Vec<String>) {
+    let mut world = if is_checked { checked(seed, None) } else { World::new(seed, config(None), 4) };
     world.trace = Some(Vec::new());
     let outcome = live(&mut world);
     (outcome, world.trace.unwrap_or_default())
@@ -81,7 +92,10 @@ fn step(world: &mut World) {
             let worker = world.dice.below(world.rosters.len());
             world.deliver_feed(worker);
         }
-        46..54 => world.deliver_answer(),
+        46..54 => {
+            world.deliver_answer();
+            world.deliver_verdict();
+        }
         54..58 => world.deliver_page(),
         58..72 => pump(world),
         72..78 => world.connect(phone),
@@ -132,6 +146,7 @@ fn pump(world: &mut World) {
 
 /// No more faults: everybody comes back, registers, and gets what was missed.
 fn peace(world: &mut World) {
+    world.is_strict = false;
     for phone in 0..world.phones.len() {
         world.phones[phone].stalled = false;
         world.drop_phone(phone);

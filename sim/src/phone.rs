@@ -208,7 +208,9 @@ fn hear(text: &str) -> Option<Heard> {
         "_register" => Some(Heard::Registered),
         "_register_error" => Some(Heard::RegisterRefused),
         _ => {
-            let (_, data) = tidings_json::members(event.args.first()?)?.next()?;
+            // An app of its own kind may be told the bare number.
+            let first = event.args.first()?;
+            let data = tidings_json::members(first).map_or(Some(*first), |mut members| members.next().map(|(_, data)| data))?;
             data.parse().ok().map(Heard::Message)
         }
     }

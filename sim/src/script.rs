@@ -4,7 +4,8 @@
 //! for the test to look at.
 
 use tidings_engineio::{Exchange, Input};
-use tidings_model::{Dev, Position, Request};
+use tidings_json::Json;
+use tidings_model::{Content, Dev, Position, Request};
 use tidings_store::Fault;
 
 use crate::history;
@@ -40,6 +41,13 @@ impl Script {
         self.world.model.sent.len() - 1
     }
 
+    /// A message that tells its number as `dress` does, stored and dealt with. Its number.
+    pub fn deliver_as(&mut self, uid: Option<usize>, dress: impl FnOnce(Json) -> Content) -> usize {
+        self.world.publish_as(uid, 3600, dress);
+        self.carry();
+        self.world.model.sent.len() - 1
+    }
+
     /// What the writer was asked becomes durable, and the views see it. No worker has heard of it.
     pub fn commit(&mut self) {
         self.world.decide();
@@ -59,12 +67,16 @@ impl Script {
     /// A message that is stored, and that the workers have dealt with. Its number.
     pub fn deliver(&mut self, uid: Option<usize>, ttl_s: u32) -> usize {
         let n = self.publish(uid, ttl_s);
+        self.carry();
+        n
+    }
+
+    fn carry(&mut self) {
         self.commit();
         self.feed();
         while self.world.waiting().0 > 0 {
             self.world.deliver_answer();
         }
-        n
     }
 
     /// Stored while nobody who wants it is there.

@@ -1,13 +1,15 @@
 //! Everything in one thread: workers, store, wires, phones. Each method is one small step; histories choose among them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tidings_delivery::{Client, Config, Found, Output, Query, Roster, Ticket};
+use tidings_delivery::{Client, Config, Found, Output, Query, Registration, Roster, Ticket};
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Draft, Fact, FeedItem, Limits, Millis, Position, Request, SocketId, Strictness, Target, Uid};
+use tidings_model::{
+    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Refusal, Request, SocketId, Target, Uid,
+};
 use tidings_store::{Appended, Fault, MemStore};
 
 use crate::dice::Dice;
@@ -55,6 +57,12 @@ pub struct World {
     asked: BTreeMap<u64, Asked>,
     next_ticket: u64,
     reads: VecDeque<(usize, Ticket, Query)>,
+    /// What a verifier is asked where registration is checked: worker, slot, socket.
+    checks: VecDeque<(usize, u32, SocketId, Box<Claim>)>,
+    /// It refuses some of them, though they come from who they say.
+    pub is_strict: bool,
+    /// The wires whose sockets have been somebody's.
+    admitted: BTreeSet<usize>,
     pub wires: Vec<Wire>,
     /// (worker, slot) -> wire
     seats: BTreeMap<(usize, u32), usize>,
@@ -119,6 +127,9 @@ impl World {
             asked: BTreeMap::new(),
             next_ticket: 0,
             reads: VecDeque::new(),
+            checks: VecDeque::new(),
+            is_strict: false,
+            admitted: BTreeSet::new(),
             wires: Vec::new(),
             seats: BTreeMap::new(),
             phones,
@@ -172,6 +183,11 @@ impl World {
     // ---- the backend
 
     pub fn publish(&mut self, uid: Option<usize>, ttl_s: u32) {
+        self.publish_as(uid, ttl_s, Content::data);
+    }
+
+    /// `dress`: how the message tells its number.
+    pub fn publish_as(&mut self, uid: Option<usize>, ttl_s: u32, dress: impl FnOnce(Json) -> Content) {
         let n = self.model.sent.len();
         self.model.sent.push(Sent {
             uid,
@@ -181,14 +197,8 @@ impl World {
             acknowledged: false,
         });
         let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
-        let draft = Draft {
-            app: AppNo::DEFAULT,
-            to,
-            data: Json::trusted(n.to_string()),
-            ttl_s,
-            strictness: Strictness::MayBeUnknown,
-            idempotency: None,
-        };
+        let content = dress(Json::trusted(n.to_string()));
+        let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, content) };
         self.ask(Asked::Publish(n), Request::Publish(draft));
     }
 
@@ -232,10 +242,15 @@ impl World {
     fn learn(&mut self, item: &FeedItem) {
         for entry in &item.batch.entries {
             if let Fact::Published(message) = &*entry.fact
-                && let Ok(n) = message.data.as_str().parse::<usize>()
+                && let Ok(n) = message.content.body.text().trim_matches(['[', ']']).parse::<usize>()
             {
                 self.model.sent[n].at = Some(entry.at);
                 self.model.sent[n].expires = message.expires;
+                let replaced: Vec<Position> = message.replaces.iter().map(|replaced| replaced.message).collect();
+                // Nobody is owed what a newer one has replaced.
+                for older in self.model.sent.iter_mut().filter(|older| older.at.is_some_and(|at| replaced.contains(&at))) {
+                    older.expires = older.expires.min(entry.time);
+                }
             }
         }
     }
@@ -251,6 +266,7 @@ impl World {
         self.answers.clear();
         self.asked.clear();
         self.reads.clear();
+        self.checks.clear();
         for wire in 0..self.wires.len() {
             self.seats.remove(&(self.wires[wire].worker, self.wires[wire].slot));
             self.lose_server_end(wire);
@@ -323,6 +339,7 @@ impl World {
                         }
                         self.catch_up(worker, attached.at);
                     }
+                    self.admitted.extend(self.seats.get(&(worker, ticket.slot)));
                     let here = self.seats.get(&(worker, ticket.slot)).map(|wire| self.wires[*wire].phone);
                     let asked = self.sockets.get(&attached.socket).copied().filter(|who| Some(who.phone) == here);
                     if let (Some(dev), Some(who)) = (attached.dev, asked) {
@@ -340,6 +357,18 @@ impl World {
             }
             Some(Asked::Backend) | None => {}
         }
+    }
+
+    pub fn deliver_verdict(&mut self) {
+        let Some((worker, slot, socket, claim)) = self.checks.pop_front() else { return };
+        let verdict = if self.is_strict && self.dice.once_in(8) {
+            Err(Refusal::new(Code::Forbidden, "not now"))
+        } else {
+            Ok(Uid::trusted(claim.named.as_ref().map_or("nobody", |named| named.reveal())))
+        };
+        self.note(|| format!("worker {worker} slot {slot} is told {verdict:?}"));
+        self.rosters[worker].checked(self.now, slot, socket, verdict);
+        self.drain_outputs(worker);
     }
 
     pub fn deliver_page(&mut self) {
@@ -397,8 +426,8 @@ impl World {
                     let filed = self.wakes[worker].entry(slot).or_insert(at);
                     *filed = at.min(*filed);
                 }
-                // Nobody listens for events beyond the contract, and nobody asks for credentials.
-                Output::Left(_) | Output::Heard(..) | Output::Check(..) => {}
+                // Nobody listens for events beyond the contract, and nobody shows a credential.
+                Output::Left(_) | Output::Heard(..) => {}
                 Output::Move(slot, to) => self.move_session(worker, slot, usize::from(to)),
                 Output::Gone(slot) => {
                     self.wakes[worker].remove(&slot);
@@ -406,6 +435,7 @@ impl World {
                         self.lose_server_end(wire);
                     }
                 }
+                Output::Check(slot, socket, claim) => self.checks.push_back((worker, slot, socket, claim)),
                 Output::Ask(ticket, request) => {
                     self.note(|| format!("worker {worker} slot {} asks {request:?}", ticket.slot as i32));
                     self.inspect(worker, ticket, &request);
@@ -452,7 +482,8 @@ impl World {
                 let verdicts: Vec<_> = proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
                 verdicts.into_iter().for_each(|verdict| self.fail(verdict));
             }
-            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) => {}
+            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) | Request::Count(_) => {
+            }
             Request::Connected(_) | Request::Disconnect(_) | Request::Erase(_) => {}
         }
     }
@@ -613,6 +644,9 @@ impl World {
             // The library pauses its polling before it says `5`.
             Heard::ProbeAnswered => life.pausing = true,
             Heard::Message(n) => {
+                if self.config.registration == Registration::Checked && !self.admitted.contains(&wire) {
+                    return self.fail(Err(format!("phone {phone} has message {n}, and nobody has let it in")));
+                }
                 let deaf = life.leaving || life.listens_at.is_some_and(|at| now < at);
                 if deaf {
                     return;
@@ -812,6 +846,9 @@ impl World {
             for _ in 0..self.answers.len() {
                 self.deliver_answer();
             }
+            for _ in 0..self.checks.len() {
+                self.deliver_verdict();
+            }
             for _ in 0..self.reads.len() {
                 self.deliver_page();
             }
@@ -833,13 +870,13 @@ impl World {
             let down = wire.phone_gone || wire.half_open || wire.down.is_empty() || self.phones[wire.phone].stalled;
             up && down
         });
-        wires && self.answers.is_empty() && self.reads.is_empty() && self.feeds.iter().all(VecDeque::is_empty)
+        wires && self.answers.is_empty() && self.checks.is_empty() && self.reads.is_empty() && self.feeds.iter().all(VecDeque::is_empty)
     }
 
     fn activity(&self) -> (u64, usize, Position) {
         let waiting: usize = self.wires.iter().map(|wire| wire.up.len() + wire.down.len()).sum();
         let processed = self.rosters.iter().map(Roster::processed).max().unwrap_or_default();
-        (self.next_ticket, waiting + self.answers.len() + self.reads.len(), processed)
+        (self.next_ticket, waiting + self.answers.len() + self.checks.len() + self.reads.len(), processed)
     }
 
     pub fn found(&self, sid: &Sid) -> Found {

@@ -32,6 +32,8 @@ pub struct Config {
     pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     /// What `/metrics` answers.
     pub metrics: Metrics,
+    /// Direct messages travel under the uid, too (`legacy.p2p_event`).
+    pub uid_events: bool,
 }
 
 /// Why the door did not open.
@@ -94,6 +96,7 @@ impl Backend {
         let face = Face {
             executor: executor.clone(),
             legacy_ttl_s: config.legacy_ttl_s,
+            uid_events: config.uid_events,
             demo: config.demo.clone(),
             metrics: config.metrics.clone(),
             tally: Arc::default(),

@@ -65,6 +65,14 @@ impl Failure {
         failure
     }
 
+    /// Names the field as this door's caller does.
+    pub(crate) fn renamed(mut self, from: &str, to: &str) -> Self {
+        if self.0.refusal.field == Some(from) {
+            self.0.field = Some(to.into());
+        }
+        self
+    }
+
     /// The caller reads a fixed text.
     pub(crate) fn internal(cause: impl Display) -> Self {
         let mut failure = Self::new(Code::Internal, "something broke on our side; the log has the details under this request_id");
@@ -74,6 +82,11 @@ impl Failure {
 
     pub(crate) fn code(&self) -> Code {
         self.0.refusal.code
+    }
+
+    #[cfg(test)]
+    pub(crate) fn field(&self) -> Option<&str> {
+        self.0.field.as_deref().or(self.0.refusal.field)
     }
 
     pub(crate) fn cause(&self) -> Option<&str> {

@@ -13,11 +13,15 @@ mod health;
 mod publish;
 mod timeline;
 mod users;
+mod waiting;
 
 pub use crate::drain::Running;
 pub use events::EventsError;
+pub use publish::{Pending, Receipt, Waited};
 pub use timeline::Told;
 pub use users::{AskError, Device, User};
+
+use waiting::Waiting;
 
 /// Blocking reads of the log at once; more wait their turn.
 const READS_MAX: usize = 8;
@@ -36,16 +40,22 @@ struct Inner {
     appended: watch::Receiver<Position>,
     reads: Semaphore,
     waiters: Semaphore,
+    waiting: Arc<Waiting>,
+    waiting_callers: Semaphore,
 }
 
 impl Executor {
     pub fn new(store: Store, limits: Limits) -> Self {
         let (sender, appended) = watch::channel(Position::ZERO);
-        store.on_append(Box::new(move |at| {
-            sender.send_replace(at);
+        let waiting: Arc<Waiting> = Arc::default();
+        let hearing = waiting.clone();
+        store.on_append(Box::new(move |batch| {
+            hearing.hear(batch);
+            sender.send_replace(batch.upto);
         }));
         let (reads, waiters) = (Semaphore::new(READS_MAX), Semaphore::new(WAITERS_MAX));
-        Self(Arc::new(Inner { store, limits, drain: Drain::new(), appended, reads, waiters }))
+        let waiting_callers = Semaphore::new(limits.waiting_callers);
+        Self(Arc::new(Inner { store, limits, drain: Drain::new(), appended, reads, waiters, waiting, waiting_callers }))
     }
 
     /// Lets a request in that wants something stored. Refused once the process is stopping.

@@ -9,12 +9,13 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
-use tidings_model::Code;
+use tidings_model::{Code, EventName, Target, Token};
 
 use crate::error::Failure;
 use crate::executor::Executor;
 
 mod accept;
+mod accepted;
 pub(crate) mod answer;
 pub(crate) mod body;
 mod caller;
@@ -27,12 +28,15 @@ mod health;
 mod idempotency;
 mod keyless;
 mod message;
+mod messages;
 pub(crate) mod metrics;
 mod path;
+mod prefer;
 mod query;
 mod time;
 mod timeline;
 pub(crate) mod users;
+mod wish;
 
 pub use keyless::keyless_admits;
 pub(crate) use message::Wish;
@@ -47,6 +51,22 @@ pub(crate) struct Face {
     pub demo: Option<demo::Demo>,
     pub metrics: metrics::Metrics,
     pub tally: Arc<calls::Tally>,
+    /// Direct messages travel under the uid, too.
+    pub uid_events: bool,
+}
+
+impl Face {
+    /// A uid that names an event must be no name that clients keep for themselves. `to`: where the target stands.
+    fn check_uids(&self, to: &'static str, target: &Target) -> Result<(), Failure> {
+        let reserved = |text: &str| self.uid_events && EventName::is_reserved(text);
+        let field = match target {
+            Target::Uids(uids) if uids.iter().any(|uid| reserved(uid.as_str())) => "uid",
+            Target::TokenOrUid(either) if Token::parse(either).is_err() && reserved(either) => "id",
+            Target::All | Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => return Ok(()),
+        };
+        let field = if to.is_empty() { field } else { to };
+        Err(Failure::invalid(field, "names a uid that is a reserved event name, and direct messages are named by the uid here"))
+    }
 }
 
 pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
@@ -54,6 +74,8 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
     let demo = if face.demo.is_some() { demo::routes() } else { Router::new() };
     Router::new()
         .route("/message", post(message::post))
+        .route("/v1/messages", post(messages::post))
+        .route("/v1/messages:batch", post(messages::post_batch))
         .route("/v1/devices/{token}", get(device::get))
         .route("/v1/users/{uid}", get(users::get).post(users::post).delete(users::delete))
         .route("/v1/users/{uid}/timeline", get(timeline::get))

@@ -14,7 +14,7 @@ mod page_events;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
-pub use executor::{AskError, Device, EventsError, Executor, Running, Told, User};
+pub use executor::{AskError, Device, EventsError, Executor, Pending, Receipt, Running, Told, User, Waited};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;

@@ -4,7 +4,7 @@
 //! Socket.IO, or a device where `legacy.client_publish` allows it), they become a publish of the executor here, once.
 
 use tidings_json::{Json, Kind};
-use tidings_model::{Accepted, AppNo, Code, Draft, MessageId, Refusal, Strictness};
+use tidings_model::{Accepted, AppNo, Code, Content, Draft, Lifetime, MessageId, Refusal, Strictness};
 
 use crate::error::{Failure, status};
 use crate::executor::Executor;
@@ -111,7 +111,8 @@ impl PageEvents {
             Err(failure) => return reply(Err(Declined(failure))),
         };
         let Wish { to, data } = wish;
-        let draft = Draft { app, to, data, ttl_s: self.ttl_s, strictness: Strictness::MustBeKnown, idempotency: None };
+        let (lifetime, strictness) = (Lifetime::Ttl(self.ttl_s), Strictness::MustBeKnown);
+        let draft = Draft { lifetime, strictness, ..Draft::new(app, to, Content::data(data)) };
         let told = |answer: Result<Accepted, Refusal>| answer.map(|accepted| accepted.id).map_err(Declined::from);
         self.executor.submit(running, draft, move |answer| reply(told(answer)));
     }

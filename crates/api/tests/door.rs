@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod door {
+    mod batch;
     mod contract;
     mod drain;
     mod errors;
@@ -10,6 +11,8 @@ mod door {
     mod house;
     mod keyless;
     mod message;
+    mod messages;
     mod timeline;
     mod users;
+    mod waiting;
 }

@@ -70,6 +70,8 @@ pub enum Planted {
     ExpiredReplayed,
     /// Messages follow `_register` before the app listens.
     NoListening,
+    /// Who is not registered hears broadcasts, though registration is checked.
+    Overheard,
 }
 
 impl Config {

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use tidings_engineio::Frame;
 use tidings_json::{ascii, write_string};
+use tidings_model::Body;
 
 /// One Socket.IO event as an Engine.IO text packet. Raw for WebSockets, EIO4 polling and EIO3 binary framing (whose
 /// packets are the same text); ASCII for EIO3 text framing.
@@ -32,9 +33,15 @@ impl Encoded {
         Self { raw: Frame::new(packet), ascii: OnceLock::new() }
     }
 
-    /// A legacy message: exactly one argument with exactly one key.
-    pub(crate) fn message(name: &str, data: &str) -> Self {
-        Self::event(name, &format!("{{\"data\":{data}}}"))
+    /// A legacy message: exactly one argument with exactly one key, or the arguments that it was sent with.
+    pub(crate) fn message(name: &str, body: &Body) -> Self {
+        match body {
+            Body::Data(data) => Self::event(name, &format!("{{\"data\":{data}}}")),
+            Body::Args(array) => {
+                let text = array.as_str();
+                Self::event(name, text.get(1..text.len() - 1).unwrap_or_default())
+            }
+        }
     }
 
     pub(crate) fn raw(&self) -> &Frame {

@@ -18,7 +18,7 @@ mod hearing;
 mod proving;
 mod writing;
 
-pub(crate) use writing::BROADCAST;
+pub(crate) use writing::broadcast_frame;
 
 use crate::context::{Context, Effect};
 use crate::encoded::Encoded;
@@ -206,6 +206,8 @@ pub(crate) struct Session {
     hello: Option<Box<Hello>>,
     attachments: Option<Box<Pending>>,
     rates: Option<Box<Rates>>,
+    /// Acks that the client waits for and that come from elsewhere, to this worker: until then it does not move.
+    awaited: u32,
 }
 
 impl Session {
@@ -233,9 +235,11 @@ impl Session {
             hello: Self::hello(cx, opening.query),
             attachments: None,
             rates: None,
+            awaited: 0,
         };
-        if session.engine.is_stamped() || session.hello.as_ref().is_some_and(|hello| hello.registers()) {
-            // A `40` that is lost with its connection must not look proven later.
+        let registers = session.hello.as_ref().is_some_and(|hello| hello.registers());
+        if session.engine.is_stamped() || session.peer.follows_redirects || registers {
+            // A `40` that is lost with its connection must come again, and must not look proven later.
             session.keep_answers(cx);
         }
         match opening.revision {

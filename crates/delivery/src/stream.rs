@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tidings_model::{Limits, Millis, Position};
+use tidings_model::{Limits, Millis, Position, Published};
 
 use crate::encoded::Encoded;
 
@@ -21,12 +21,19 @@ pub(crate) struct Item {
     pub(crate) expires: Millis,
     pub(crate) direct: bool,
     pub(crate) frames: Arc<[Encoded]>,
+    /// Older messages whose place it takes.
+    pub(crate) replaces: Arc<[Position]>,
 }
 
 impl Item {
     /// Whether it may still be written. A message with ttl 0 is for who takes it at once: it never waits.
     pub(crate) fn is_expired(&self, now: Millis) -> bool {
         now >= self.expires
+    }
+
+    /// The older messages whose place this one takes; most take nobody's, which costs nothing.
+    pub(crate) fn replaced(message: &Published) -> Arc<[Position]> {
+        if message.replaces.is_empty() { Arc::default() } else { message.replaces.iter().map(|replaced| replaced.message).collect() }
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -144,7 +151,13 @@ impl Stream {
 
     /// A message of the log that this socket should get.
     pub(crate) fn offer(&mut self, item: &Item, can_write: bool, limits: &Limits, budget: &mut usize) -> Offer {
-        if item.at <= self.covered || self.behind {
+        if item.at <= self.covered {
+            return Offer::Later;
+        }
+        if !item.replaces.is_empty() {
+            self.forget(&item.replaces, budget);
+        }
+        if self.behind {
             return Offer::Later;
         }
         if self.flow == Flow::Shut {
@@ -172,6 +185,15 @@ impl Stream {
         rest.queue.push_back(item.clone());
         self.covered = item.at;
         Offer::Later
+    }
+
+    /// What waits in memory and has been replaced is not written any more.
+    fn forget(&mut self, replaced: &[Position], budget: &mut usize) {
+        let Some(rest) = &mut self.rest else { return };
+        rest.queue.retain(|item| !replaced.contains(&item.at));
+        let left = rest.queue.iter().map(Item::bytes).sum();
+        *budget += rest.queued_bytes - left;
+        rest.queued_bytes = left;
     }
 
     /// A live message went straight to the engine.

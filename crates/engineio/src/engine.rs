@@ -222,6 +222,15 @@ impl Engine {
         self.serial + 1
     }
 
+    /// On polling: the answer that shows, once it is answered, that the client has all that was sent so far. None: it has.
+    pub fn unanswered(&self) -> Option<u32> {
+        match &self.wire {
+            Wire::Polling(poller) if poller.queue.is_empty() => poller.kept.as_ref().map(|kept| kept.serial),
+            Wire::Polling(_) => Some(self.serial + 1),
+            Wire::Socket | Wire::Lingering(_) | Wire::Closed => None,
+        }
+    }
+
     /// The last mark written to the wire (on polling: into an answer).
     pub fn written(&self) -> u64 {
         self.written
@@ -243,12 +252,14 @@ impl Engine {
         }
     }
 
-    /// From now on polling answers are kept until a new number proves them. `redirect`: a GET without a number of its own
-    /// is sent to one of ours by 302.
+    /// From now on polling answers are kept until a new number proves them; asked again it changes nothing. `redirect`: a GET
+    /// without a number of its own is sent to one of ours by 302.
     pub fn keep_answers(&mut self, redirect: bool, out: Out<'_>) {
         let serial = self.serial + 1;
         let Wire::Polling(poller) = &mut self.wire else { return };
-        poller.keeps = true;
+        if std::mem::replace(&mut poller.keeps, true) {
+            return;
+        }
         if redirect && !poller.ledger.is_stamped() {
             poller.ledger.redirect();
             // The open GET has no number: it ends, and its successor gets one.

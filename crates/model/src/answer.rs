@@ -6,6 +6,7 @@ use crate::{Code, Dev, MessageId, Millis, Position, RegNo, SocketId, Token};
 pub enum Answer {
     Attached(Attached),
     Accepted(Accepted),
+    Counted(Counted),
     /// One for each registration that was asked about, in that order.
     Connected(Vec<Connected>),
     /// Disconnect: so many sockets are closed.
@@ -62,4 +63,13 @@ pub struct Accepted {
     pub invalid: Vec<Invalid>,
     /// The first answer of the same key, told again.
     pub replayed: bool,
+}
+
+/// What a message would have been accepted with. Nothing is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    pub expires: Millis,
+    pub devices: u32,
+    pub online: u32,
+    pub invalid: Vec<Invalid>,
 }

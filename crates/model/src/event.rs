@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use tidings_json::Json;
 
@@ -78,13 +79,26 @@ pub struct Who {
     pub device_id: Option<DeviceId>,
 }
 
+/// What became of a message on a device, or what a device says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub who: Who,
+    pub message: Option<MessageId>,
+    pub state: Option<State>,
+    pub proof: Option<Proof>,
+    pub status: Option<Json>,
+    pub inferred: bool,
+    /// What its sender gave the message to come back.
+    pub meta: Option<Arc<str>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     Registered { who: Who, first: bool },
     Unregistered { who: Who },
     Online { who: Who },
     Offline { who: Who },
-    Reported { who: Who, message: Option<MessageId>, state: Option<State>, proof: Option<Proof>, status: Option<Json>, inferred: bool },
+    Reported(Told),
 }
 
 impl What {
@@ -94,7 +108,7 @@ impl What {
             Self::Unregistered { .. } => EventType::DeviceUnregistered,
             Self::Online { .. } => EventType::DeviceOnline,
             Self::Offline { .. } => EventType::DeviceOffline,
-            Self::Reported { .. } => EventType::MessageReported,
+            Self::Reported(_) => EventType::MessageReported,
         }
     }
 }

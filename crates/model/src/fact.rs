@@ -3,12 +3,13 @@
 //! Tags are fixed for ever (store::log::codec has the bytes); new fields come only at the end.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tidings_json::Json;
 
 use crate::{
-    AppNo, Dev, DeviceId, Idempotency, Invalid, MessageId, Millis, Position, Print, Proof, RegNo, State, Target, Targets, Token, Uid,
-    UserNo,
+    AppNo, Content, Dev, DeviceId, Idempotency, Invalid, MessageId, Millis, Position, Print, Proof, RegNo, State, Target, Targets, Token,
+    Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +118,18 @@ pub struct Published {
     pub invalid: Vec<Invalid>,
     /// Nobody gets it at or after this log time.
     pub expires: Millis,
-    pub data: Json,
+    pub content: Arc<Content>,
     pub idempotency: Option<Idempotency>,
+    /// What it takes the place of, by its collapse key.
+    pub replaces: Vec<Replaced>,
+}
+
+/// An older message that waits for nobody of these any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    pub message: Position,
+    /// None: a broadcast, for everybody. Sorted.
+    pub devs: Option<Vec<Dev>>,
 }
 
 /// One direct message that one device is proven to have.

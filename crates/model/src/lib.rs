@@ -18,20 +18,20 @@ mod position;
 mod proof;
 mod request;
 
-pub use answer::{Accepted, Answer, Attached, Connected, Invalid};
+pub use answer::{Accepted, Answer, Attached, Connected, Counted, Invalid};
 pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
-pub use event::{Event, EventId, EventType, What, Who};
+pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{
-    DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Reported, Started, Unregistered,
-    Why,
+    DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Replaced, Reported, Started,
+    Unregistered, Why,
 };
 pub use feed::{Batch, Entry, FeedItem};
 pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
 pub use limits::{Limits, Retention};
 pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
-pub use message::{Draft, Idempotency, MessageId, Strictness, Target, Targets};
-pub use names::{AppName, DeviceId, EventName, NameError, Token, Uid};
+pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strictness, Target, Targets};
+pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
 pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};

@@ -20,6 +20,8 @@ pub struct Limits {
     pub socket_queue_messages: usize,
     pub socket_queue_bytes: usize,
     pub queue_bytes_total: usize,
+    /// Callers that wait until a device has their message; one more is answered at once.
+    pub waiting_callers: usize,
     /// Below this much free space the store is read-only.
     pub disk_reserve_bytes: u64,
     pub retention: Retention,
@@ -50,6 +52,20 @@ impl Limits {
     pub const GHOSTS: usize = 4;
     /// Bytes of a report's `status`.
     pub const STATUS_BYTES: usize = 1024;
+    /// The lifetime of a message, where its sender says nothing, and the longest.
+    pub const TTL_S: u32 = 86_400;
+    pub const TTL_MAX_S: u32 = 28 * 86_400;
+    /// Uids or tokens of one message.
+    pub const TARGETS: usize = 1000;
+    /// Arguments of a message that is sent as `args`.
+    pub const ARGS: usize = 16;
+    /// Characters of a message's `label`, bytes of its `meta`.
+    pub const LABEL_CHARS: usize = 100;
+    pub const META_BYTES: usize = 1024;
+    /// Messages of one `:batch`.
+    pub const BATCH: usize = 500;
+    /// The longest that a caller may wait until a device has its message.
+    pub const WAIT_S: u64 = 60;
     /// How long an idempotency key is kept.
     pub const IDEMPOTENCY_S: u64 = 24 * 3600;
     /// Attachments of one binary event.
@@ -70,6 +86,7 @@ impl Default for Limits {
             socket_queue_messages: 256,
             socket_queue_bytes: 1 << 20,
             queue_bytes_total: 256 << 20,
+            waiting_callers: 1000,
             disk_reserve_bytes: 64 << 20,
             retention: Retention::default(),
         }

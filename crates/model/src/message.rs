@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use tidings_json::Json;
 
-use crate::{AppNo, Dev, Token, Uid};
+use crate::{AppNo, CollapseKey, Dev, EventName, Limits, Millis, Token, Uid};
 
 /// UUIDv7 (RFC 9562): its milliseconds are the log time of its record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,16 +87,86 @@ pub enum Targets {
     Everyone,
 }
 
+/// What the app's handler is called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// One argument, `{"data": X}`.
+    Data(Json),
+    /// Exactly these arguments: a JSON array.
+    Args(Json),
+}
+
+impl Body {
+    /// As it is kept, and measured.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Data(json) | Self::Args(json) => json.as_str(),
+        }
+    }
+}
+
+/// What a message says, and how it is told: the backend's words, kept as they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    pub body: Body,
+    /// The event that carries it; None: `app broadcast`, or the one named by the device's token.
+    pub event_name: Option<EventName>,
+    /// The newest with this key replaces the one that still waits.
+    pub collapse_key: Option<CollapseKey>,
+    /// For statistics by campaign.
+    pub label: Option<Arc<str>>,
+    /// Comes back in every receipt.
+    pub meta: Option<Arc<str>>,
+}
+
+impl Content {
+    /// `data` alone, as most messages are.
+    pub fn data(data: Json) -> Self {
+        Self { body: Body::Data(data), event_name: None, collapse_key: None, label: None, meta: None }
+    }
+
+    /// Whether it is `data` alone.
+    pub fn is_plain(&self) -> bool {
+        let Self { body, event_name, collapse_key, label, meta } = self;
+        matches!(body, Body::Data(_)) && event_name.is_none() && collapse_key.is_none() && label.is_none() && meta.is_none()
+    }
+
+    /// About what its texts take.
+    pub fn bytes(&self) -> usize {
+        let Self { body, event_name, collapse_key, label, meta } = self;
+        let name = event_name.as_ref().map_or(0, |name| name.as_str().len());
+        let key = collapse_key.as_ref().map_or(0, |key| key.as_str().len());
+        let opaque = [label, meta].into_iter().flatten().map(|text| text.len()).sum::<usize>();
+        body.text().len() + name + key + opaque
+    }
+}
+
+/// When nobody gets a message any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Seconds from its publish; 0: only who is connected now.
+    Ttl(u32),
+    /// At this log time.
+    Until(Millis),
+}
+
 /// What a backend asks to have stored and carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     pub app: AppNo,
     pub to: Target,
-    pub data: Json,
-    /// Seconds; 0: only who is connected now.
-    pub ttl_s: u32,
+    pub content: Arc<Content>,
+    pub lifetime: Lifetime,
     pub strictness: Strictness,
     pub idempotency: Option<Idempotency>,
+}
+
+impl Draft {
+    /// With every default: a day, unknown targets are named, no key.
+    pub fn new(app: AppNo, to: Target, content: Content) -> Self {
+        let lifetime = Lifetime::Ttl(Limits::TTL_S);
+        Self { app, to, content: Arc::new(content), lifetime, strictness: Strictness::MayBeUnknown, idempotency: None }
+    }
 }
 
 /// What a target that nobody has registered as means.

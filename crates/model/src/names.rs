@@ -65,8 +65,12 @@ name! {
     AppName
 }
 name! {
-    /// A Socket.IO event name that a message may travel under.
+    /// A Socket.IO event name that a message may travel under: 1-64 bytes without control characters, not reserved.
     EventName
+}
+name! {
+    /// What a newer message replaces an older one by: 1-64 of A-Z a-z 0-9 _ . : -
+    CollapseKey
 }
 
 fn bounded(text: &str, bytes_max: usize, long: &'static str) -> Result<Arc<str>, NameError> {
@@ -167,7 +171,26 @@ impl AppName {
     }
 }
 
+impl CollapseKey {
+    pub const BYTES_MAX: usize = 64;
+
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
+        let fits = (1..=Self::BYTES_MAX).contains(&text.len()) && text.bytes().all(known);
+        if fits { Ok(Self(text.into())) } else { Err(NameError("must be 1 to 64 of A-Z a-z 0-9 _ . : -")) }
+    }
+}
+
 impl EventName {
+    pub const BYTES_MAX: usize = 64;
+
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        if Self::is_reserved(text) {
+            return Err(NameError("is a name that clients or Tidings keep for themselves"));
+        }
+        bounded(text, Self::BYTES_MAX, "is longer than 64 bytes").map(Self)
+    }
+
     const RESERVED: [&'static str; 17] = [
         "connect",
         "connecting",

@@ -15,6 +15,8 @@ pub enum Request {
     Report(Report),
     Overflow(Overflowed),
     Publish(Draft),
+    /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
+    Count(Draft),
     /// Who is connected; answered by [`crate::Answer::Connected`].
     Connected(Vec<RegNo>),
     /// Closes a user's sockets; answered by [`crate::Answer::Closed`].

@@ -11,6 +11,9 @@ use tidings_gateway::{Certificate, Gateway, StartError as Gateways, WorkerDied, 
 
 use crate::house::{Pages, Session};
 
+/// As for the backend's HTTP: backends keep few.
+const CONNECTIONS_MAX: usize = 4096;
+
 /// What the door is built from.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -34,6 +37,7 @@ impl Config {
         tidings_gateway::Config {
             bind: vec![self.bind],
             max_http_buffer: self.max_http_buffer,
+            max_connections: Some(CONNECTIONS_MAX),
             // Without keys the guard lets no other origin in anyway.
             cors: Cors::Any,
             guard: Some(Guard::new(admits)),

@@ -10,6 +10,12 @@ use tidings_model::MessageId;
 
 use crate::talk::{Broken, Call, Talk, Wish};
 
+#[cfg(test)]
+mod tests;
+
+/// Bytes that may wait for a client's next GET; one that only posts is let go.
+const QUEUE_MAX: usize = 1 << 20;
+
 /// What became of a call.
 pub(crate) struct Answered {
     slot: Slot,
@@ -84,7 +90,8 @@ impl Pages {
         }
         let late = now >= session.connect_by && !session.talk.has_joined();
         let leaves = self.draining && !session.talk.waits() && calls.is_empty();
-        if !over && (late || leaves) {
+        let deaf = session.engine.queued_bytes() > QUEUE_MAX;
+        if !over && (late || leaves || deaf) {
             over = session.engine.close(now, Goodbye::Fin, &mut act);
         }
         session.engine.flush(&mut act);

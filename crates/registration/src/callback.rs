@@ -21,6 +21,7 @@ use hyper_util::rt::TokioExecutor;
 use tidings_model::{Claim, Code, Refusal};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
@@ -74,7 +75,9 @@ struct Asked {
 
 /// The thread that asks. Dropped, it ends what it is at.
 pub(crate) struct Callback {
-    claims: Option<Sender<Asked>>,
+    claims: Sender<Asked>,
+    /// Dropped: the thread ends, whatever waits.
+    stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -84,19 +87,18 @@ impl Callback {
         let caller = Arc::new(Caller { wire: Wire::to(target)?, target: target.clone(), fails: AtomicBool::new(false) });
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (claims, asked) = channel(WAITING_MAX);
-        let run = move || runtime.block_on(call_all(caller, asked));
+        let (stop, stopped) = oneshot::channel();
+        let run = move || runtime.block_on(call_all(caller, asked, stopped));
         let thread = thread::Builder::new().name("tidings-callback".to_owned()).spawn(run)?;
-        Ok(Self { claims: Some(claims), thread: Some(thread) })
+        Ok(Self { claims, stop: Some(stop), thread: Some(thread) })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the clock of the calls' deadlines")]
     pub(crate) fn ask(&self, claim: Claim, reply: Reply) {
         if let Err(refusal) = is_askable(&claim) {
             return reply(Err(refusal));
         }
         let asked = Asked { claim, reply, by: Instant::now() + WITHIN };
-        let Some(claims) = &self.claims else { return };
-        if let Err(error) = claims.try_send(asked) {
+        if let Err(error) = self.claims.try_send(asked) {
             let refusal = Refusal::new(Code::Overloaded, "too many registrations wait for the business server, try again");
             (error.into_inner().reply)(Err(refusal));
         }
@@ -105,7 +107,7 @@ impl Callback {
 
 impl Drop for Callback {
     fn drop(&mut self) {
-        self.claims = None;
+        self.stop = None;
         if let Some(thread) = self.thread.take() {
             // A panic there has been told of by its hook.
             let _ = thread.join();
@@ -130,7 +132,8 @@ impl Wire {
         if target.0.scheme_str() == Some("http") {
             return Ok(Self::Plain(builder.build_http()));
         }
-        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_only().enable_http1().build();
+        let roots = HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls::crypto::ring::default_provider())?;
+        let connector = roots.https_only().enable_http1().build();
         Ok(Self::Tls(builder.build(connector)))
     }
 
@@ -156,11 +159,12 @@ enum CallError {
     Late,
 }
 
-/// Until nobody can ask any more; what is under way then is dropped.
-async fn call_all(caller: Arc<Caller>, mut asked: Receiver<Asked>) {
+/// Until it is stopped; what is under way then is dropped.
+async fn call_all(caller: Arc<Caller>, mut asked: Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
     let mut calls = JoinSet::new();
     loop {
         tokio::select! {
+            _ = &mut stopped => return,
             Some(_) = calls.join_next(), if !calls.is_empty() => {}
             next = asked.recv(), if calls.len() < CALLS_MAX => {
                 let Some(asked) = next else { return };
@@ -220,3 +224,6 @@ impl Caller {
 fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests;

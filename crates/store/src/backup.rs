@@ -156,6 +156,7 @@ fn copy_all(data: &Path, to: &Path) -> Result<(Vec<Copied>, u64, Millis), Backup
     log.verify()?;
     let (last, newest) = (log.last(), log.newest()?);
     log.close().map_err(copying("closing the copy of the log"))?;
+    check_views(&to.join("state.db"), last)?;
     let mut files = Vec::new();
     for file in segment_files(to)?.into_iter().chain(Some(to.join("state.db")).filter(|file| file.exists())) {
         files.push(describe(to, &file).map_err(copying(format!("reading {}", file.display())))?);

@@ -38,7 +38,7 @@ pub(crate) const LANE: usize = 4096;
 pub(crate) type Asked = (Request, Reply);
 
 pub(crate) type Sink = Box<dyn Fn(FeedItem) -> bool + Send + Sync>;
-pub(crate) type Hook = Box<dyn Fn(Position) + Send + Sync>;
+pub(crate) type Hook = Box<dyn Fn(&Batch) + Send + Sync>;
 
 /// What every thread and every handle may see.
 pub(crate) struct Shared {
@@ -85,6 +85,9 @@ pub(crate) struct Counts {
     pub pages: AtomicU64,
     pub sockets: AtomicU64,
     pub undurable: AtomicU64,
+    pub snapshots: AtomicU64,
+    pub failed_snapshots: AtomicU64,
+    pub removed_segments: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64, by: usize) {

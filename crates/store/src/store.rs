@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{AppNo, Batch, BroadcastQuery, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token};
+use tidings_model::{AppNo, Batch, BroadcastQuery, Dev, DeviceId, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token};
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
 use crate::views::state::StateReader;
-use crate::views::{events, timeline, users};
+use crate::views::{Base, Key, Row, events, timeline, users};
 use crate::{
     Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Timeline, TimelineQuery, TokenNames,
     UsersQuery,
@@ -46,6 +46,11 @@ pub struct Counters {
     pub sockets: u64,
     /// Facts that are decided and not yet durable, now.
     pub undurable: u64,
+    /// Snapshots made and checked, and those that failed.
+    pub snapshots: u64,
+    pub failed_snapshots: u64,
+    /// Segments that the log was trimmed by.
+    pub removed_segments: u64,
 }
 
 /// A handle; cloning is cheap.
@@ -158,6 +163,14 @@ impl Store {
         }
     }
 
+    /// The id that a device names itself by; None: an implicit one. Blocks until the views have followed.
+    pub fn device_id(&self, dev: Dev) -> Result<Option<DeviceId>, ReadError> {
+        self.steadily(|state| {
+            let Some(Row::Device(device)) = state.get(&Key::Device(dev))? else { return Ok(None) };
+            Ok(state.get(&Key::Reg(device.reg))?.and_then(|row| if let Row::Reg(reg) = row { reg.device_id.clone() } else { None }))
+        })
+    }
+
     /// Users with their living registrations, in the order of the query; None: nobody has registered as this uid.
     /// Blocks on the disk and until the views have followed.
     pub fn users(&self, query: &UsersQuery) -> Result<Vec<Option<Vec<Registration>>>, ReadError> {
@@ -223,8 +236,8 @@ impl Store {
         Ok(result)
     }
 
-    /// Called after each durable batch with its end; must not block.
-    pub fn on_append(&self, hook: Box<dyn Fn(Position) + Send + Sync>) {
+    /// Called with each durable batch, before its answers leave; must not block.
+    pub fn on_append(&self, hook: Box<dyn Fn(&Batch) + Send + Sync>) {
         self.inner.shared.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
@@ -255,6 +268,9 @@ impl Store {
             pages: counts.pages.load(Ordering::Relaxed),
             sockets: counts.sockets.load(Ordering::Relaxed),
             undurable: counts.undurable.load(Ordering::Acquire),
+            snapshots: counts.snapshots.load(Ordering::Relaxed),
+            failed_snapshots: counts.failed_snapshots.load(Ordering::Relaxed),
+            removed_segments: counts.removed_segments.load(Ordering::Relaxed),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tidings_model::{AppNo, Dev, DeviceId, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why};
+use tidings_model::{AppNo, CollapseKey, Dev, DeviceId, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why};
 
 use crate::ReadError;
 
@@ -32,6 +32,16 @@ pub(crate) enum Key {
     Cursor(Dev),
     Receipt(Dev, Position),
     Kept([u8; 16]),
+    Latest(Scope, CollapseKey),
+}
+
+/// Where one collapse key has one newest message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Scope {
+    /// Broadcasts of an app.
+    App(AppNo),
+    /// Direct messages to a registration.
+    Reg(RegNo),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +56,7 @@ pub(crate) enum Row {
     Cursor(Cursor),
     Receipt(Receipt),
     Kept(Kept),
+    Latest(Latest),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +112,13 @@ pub(crate) struct Receipt {
     pub since: Millis,
 }
 
+/// The newest message with a collapse key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Latest {
+    pub at: Position,
+    pub expires: Millis,
+}
+
 /// The answer kept for an idempotency key: it is all in the fact at `at`.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
@@ -144,13 +162,21 @@ pub(crate) trait Rows {
         self.put(Key::Cursor(dev), Row::Cursor(Cursor { at: now.at.max(to.at), seen: now.seen.max(to.seen) }));
         Ok(())
     }
-    /// A direct message waits for `dev`. What only mailboxes need is nothing to the writer, so these three do nothing by default.
+    /// A direct message waits for `dev`. What only mailboxes need is nothing to the writer, so these five do nothing by default.
     fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
         let _ = (dev, at, letter);
     }
     /// A message for everyone in the app.
     fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
         let _ = (app, at, letter);
+    }
+    /// A direct message no longer waits for `dev`: the one at `by` took its place.
+    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
+        let _ = (dev, at, by);
+    }
+    /// The same for a broadcast, for everybody.
+    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
+        let _ = (app, at, by);
     }
     /// What the business server has been told of a registration.
     fn told(&mut self, reg: RegNo, online: bool) {
@@ -181,12 +207,18 @@ pub(crate) trait Rows {
     fn kept(&mut self, key: [u8; 16]) -> Result<Option<Kept>, ReadError> {
         Ok(self.get(&Key::Kept(key))?.and_then(|row| if let Row::Kept(kept) = row { Some(kept) } else { None }))
     }
+    fn latest(&mut self, scope: Scope, key: &CollapseKey) -> Result<Option<Latest>, ReadError> {
+        let found = self.get(&Key::Latest(scope, key.clone()))?;
+        Ok(found.and_then(|row| if let Row::Latest(latest) = row { Some(latest) } else { None }))
+    }
 }
 
 /// What a mailbox knows of a message without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Letter {
     pub expires: Millis,
-    /// Bytes of its data.
+    /// Bytes of its data or arguments.
     pub len: u32,
+    /// It waits no more: the message there took its place.
+    pub superseded_by: Option<Position>,
 }

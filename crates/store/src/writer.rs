@@ -12,6 +12,7 @@ use crate::views::Base;
 mod batch;
 mod cache;
 pub(crate) mod clock;
+mod collapse;
 pub(crate) mod dice;
 mod feed;
 mod ghosts;
@@ -145,6 +146,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),
+            Request::Count(draft) => self.count(draft),
         }
     }
 

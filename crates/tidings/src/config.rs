@@ -123,6 +123,7 @@ impl Config {
         tidings_api::Config {
             bind: self.backend,
             legacy_ttl_s: self.legacy_ttl_s,
+            uid_events: self.sessions.direct_event != tidings_delivery::DirectEvent::Token,
             demo: None,
             tls: None,
             metrics: tidings_api::Metrics::none(),

@@ -239,6 +239,11 @@ fn listen_registers_and_prints_what_arrives() {
     }
     assert!(ended(&["send", "--url", &backend, "--all", "null"]).status.success());
     assert_eq!(lines.next().unwrap(), r#"app broadcast {"data":null}"#);
+    let waited = ended(&["send", "--url", &backend, "--uid", "42", "--wait", "1"]);
+    let printed = String::from_utf8(waited.stdout).unwrap();
+    let (first, second) = printed.trim_end().split_once('\n').unwrap();
+    assert!(waited.status.success() && first.ends_with("  1 device, 1 online"), "{printed}");
+    assert!(second.starts_with("reached after ") && second.ends_with(" ms, proof: engine"), "{printed}");
     listening.kill().unwrap();
     listening.wait().unwrap();
 }
@@ -289,7 +294,7 @@ fn a_doctor_names_what_is_wrong_and_fails_by_it() {
     };
     let taken = holder.local_addr().unwrap().to_string();
     let (code, lines) = doctor(&taken, &data);
-    assert!(code == Some(1) && lines.contains(&format!("fail  ports    devices: {taken} is in use by another program")), "{lines}");
+    assert!(code == Some(1) && lines.contains(&format!("fail  ports    devices.bind: {taken} is in use by another program")), "{lines}");
     assert!(!data.exists(), "it makes nothing");
     // The rest depends on the machine; where nothing fails it says so by its code.
     let (code, lines) = doctor(&server.address("devices"), &server.data());

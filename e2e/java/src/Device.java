@@ -41,8 +41,6 @@ final class Device {
             at(order).emit("register", new JSONObject().put("data", order.get("uid")));
         } else if (verb.equals("emit")) {
             at(order).emit(order.getString("event"), Binary.meant(order.getJSONArray("args")).toArray());
-        } else if (verb.equals("emit_many")) {
-            emitMany(order);
         } else if (verb.equals("emit_ack")) {
             emitAck(order);
         } else if (verb.equals("listen")) {
@@ -78,10 +76,10 @@ final class Device {
         sockets.clear();
         first = order.optString("ns", "/");
         Socket socket = IO.socket(order.getString("url") + (first.equals("/") ? "" : first), options);
-        watch(socket, first, order.opt("register_on_connect"));
+        watch(socket, first, order);
         JSONArray also = order.optJSONArray("also");
         for (int at = 0; also != null && at < also.length(); at++) {
-            watch(socket.io().socket(also.getString(at)), also.getString(at), null);
+            watch(socket.io().socket(also.getString(at)), also.getString(at), new JSONObject());
         }
         for (Socket each : sockets.values()) {
             each.connect();
@@ -104,10 +102,10 @@ final class Device {
         return name.equals("upgrade") ? new String[] {"polling", "websocket"} : new String[] {name};
     }
 
-    private void watch(Socket socket, String ns, Object registerOnConnect) {
+    private void watch(Socket socket, String ns, JSONObject order) {
         sockets.put(ns, socket);
         watchLife(socket, ns);
-        watchConnect(socket, ns, registerOnConnect);
+        watchConnect(socket, ns, order);
         watchRegistration(socket, ns);
         attach(socket, ns, "app broadcast");
         for (String name : listened) {
@@ -115,10 +113,15 @@ final class Device {
         }
     }
 
-    private void watchConnect(final Socket target, final String ns, final Object uid) {
+    private void watchConnect(final Socket target, final String ns, JSONObject order) {
+        final Object uid = order.opt("register_on_connect");
+        final JSONObject stream = order.optJSONObject("stream_on_connect");
         target.on("connect", new Emitter.Listener() {
             @Override
             public void call(Object... args) {
+                if (stream != null) {
+                    pour(target, stream);
+                }
                 say(ns, Lines.with(Lines.fact("connected"), "id", String.valueOf(target.id())));
                 watchTransport(target, ns);
                 if (uid != null) {
@@ -210,13 +213,21 @@ final class Device {
         });
     }
 
-    /** One order for a stream of events: the running number is a further argument. */
-    private void emitMany(JSONObject order) throws Exception {
-        for (int number = 0; number < order.getInt("count"); number++) {
-            List<Object> args = Binary.meant(order.getJSONArray("args"));
-            args.add(number);
-            at(order).emit(order.getString("event"), args.toArray());
-        }
+    /** Events with running numbers, about one a millisecond. */
+    private static void pour(final Socket target, final JSONObject stream) {
+        new Thread() {
+            @Override
+            public void run() {
+                try {
+                    for (int number = 0; number < stream.getInt("count"); number++) {
+                        target.emit(stream.getString("event"), number);
+                        Thread.sleep(1);
+                    }
+                } catch (Exception problem) {
+                    throw new AssertionError(problem);
+                }
+            }
+        }.start();
     }
 
     private void emitAck(JSONObject order) throws Exception {

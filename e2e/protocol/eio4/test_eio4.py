@@ -248,6 +248,22 @@ def test_after_an_upgrade_polling_is_refused_and_the_socket_lives(eio4, method):
     assert ws.recv() == "4still"
 
 
+def test_a_post_that_is_still_coming_at_the_upgrade_is_refused_and_the_socket_lives(eio4):
+    """A client ends its POSTs before it says `5`; what it was not told to have arrived, it knows to be lost."""
+    session = eio4.poll()
+    ws = session.socket()
+    ws.send("2probe")
+    assert ws.recv() == "3probe"
+    with contextlib.closing(session.begin_post(b"4lo", 5)) as late:
+        ws.send("5")
+        ws.send("4first")
+        assert ws.recv() == "4first"
+        late.send(b"st")
+        assert late.head()[0] == 400
+    ws.send("4second")
+    assert ws.recv() == "4second"
+
+
 def test_a_second_websocket_is_refused_while_and_after_the_first_upgrades(eio4):
     session = eio4.poll()
     first = session.socket()

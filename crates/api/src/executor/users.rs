@@ -93,7 +93,7 @@ impl Executor {
 
     /// Closes a user's sockets, which may come back; how many there were.
     pub async fn disconnect(&self, _running: Running, named: Named) -> Result<u32, AskError> {
-        match self.ask(Request::Disconnect(named)).await? {
+        match self.question(Request::Disconnect(named)).await? {
             Answer::Closed(sockets) => Ok(sockets),
             other => Err(unfit(&other)),
         }
@@ -101,7 +101,7 @@ impl Executor {
 
     /// From now on nobody reads of the user or sends to him.
     pub async fn erase(&self, _running: Running, named: Named) -> Result<(), AskError> {
-        match self.ask(Request::Erase(named)).await? {
+        match self.question(Request::Erase(named)).await? {
             Answer::Done => Ok(()),
             other => Err(unfit(&other)),
         }
@@ -111,13 +111,13 @@ impl Executor {
         if regs.is_empty() {
             return Ok(Vec::new());
         }
-        match self.ask(Request::Connected(regs)).await? {
+        match self.question(Request::Connected(regs)).await? {
             Answer::Connected(connected) => Ok(connected),
             other => Err(unfit(&other)),
         }
     }
 
-    async fn ask(&self, request: Request) -> Result<Answer, AskError> {
+    async fn question(&self, request: Request) -> Result<Answer, AskError> {
         let (sender, answer) = oneshot::channel();
         let reply = Box::new(move |answer| drop(sender.send(answer)));
         self.0.store.ask(Lane::Backends, request, reply).map_err(|_| super::publish::overloaded())?;

@@ -20,6 +20,10 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("tidings-reque
 #[derive(Clone)]
 pub(crate) struct RequestIds(Arc<Counter>);
 
+/// The name of a request, for handlers that write errors themselves.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub Arc<str>);
+
 struct Counter {
     process: u64,
     next: AtomicU64,
@@ -50,8 +54,9 @@ fn code_of(failure: &Failure) -> StatusCode {
 }
 
 /// The outermost layer.
-pub(crate) async fn finish(State(ids): State<RequestIds>, request: Request, next: Next) -> Response {
+pub(crate) async fn finish(State(ids): State<RequestIds>, mut request: Request, next: Next) -> Response {
     let id = ids.next();
+    request.extensions_mut().insert(RequestId(id.as_str().into()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {

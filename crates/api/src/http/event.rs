@@ -1,6 +1,6 @@
 //! An event as the business server reads it; facts that are absent are null.
 
-use tidings_model::{Event, What, Who};
+use tidings_model::{Event, Told, What, Who};
 
 use super::time::rfc3339;
 use crate::object::Object;
@@ -23,7 +23,7 @@ fn data(what: &What) -> String {
     match what {
         What::Registered { who, first } => whom(&mut data, who).raw("platform", "null").raw("app_version", "null").raw("first", first),
         What::Unregistered { who } | What::Online { who } | What::Offline { who } => whom(&mut data, who),
-        What::Reported { who, message, state, proof, status, inferred } => {
+        What::Reported(Told { who, message, state, proof, status, inferred, meta }) => {
             data.text_or_null("message_id", message.map(|id| id.to_string()).as_deref());
             whom(&mut data, who)
                 .text_or_null("state", state.map(|state| state.as_str()))
@@ -31,7 +31,7 @@ fn data(what: &What) -> String {
                 .raw_or_null("status", status.as_ref())
                 .raw("inferred", inferred)
                 .raw("reason", "null")
-                .raw("meta", "null")
+                .text_or_null("meta", meta.as_deref())
         }
     };
     data.finish()

@@ -8,14 +8,24 @@ use tidings_model::{AppNo, Idempotency};
 use crate::error::Failure;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The answer is the first one, again.
+pub(crate) const REPLAY: HeaderName = HeaderName::from_static("idempotency-replay");
 const BYTES_MAX: usize = 255;
 
 /// The key, where the caller gave one. Two requests are equal when verb and canonical body are.
 pub(crate) fn of(headers: &HeaderMap, app: AppNo, verb: &str, body: &Json) -> Result<Option<Idempotency>, Failure> {
-    let Some(key) = key(headers)? else { return Ok(None) };
-    let key = digest(&[&app.0.to_be_bytes(), key]);
-    let request = u64::from_be_bytes(digest(&[verb.as_bytes(), b"\0", body.canonical().as_bytes()]));
-    Ok(Some(Idempotency { key, request }))
+    Ok(key(headers)?.map(|key| Idempotency { key: digest(&[&app.0.to_be_bytes(), key]), request: request(verb, body) }))
+}
+
+/// The key of one item of a batch: that of the batch, and the item's number. No key of a caller holds a NUL.
+pub(crate) fn of_item(headers: &HeaderMap, app: AppNo, number: usize, item: &Json) -> Result<Option<Idempotency>, Failure> {
+    let number = (number as u64).to_be_bytes();
+    Ok(key(headers)?
+        .map(|key| Idempotency { key: digest(&[&app.0.to_be_bytes(), key, b"\0", &number]), request: request("messages:batch", item) }))
+}
+
+fn request(verb: &str, body: &Json) -> u64 {
+    u64::from_be_bytes(digest(&[verb.as_bytes(), b"\0", body.canonical().as_bytes()]))
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<&[u8]>, Failure> {

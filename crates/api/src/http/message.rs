@@ -1,17 +1,17 @@
 //! `POST /message`: the tutorial's way to send, to everyone or to one.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tidings_json::{Json, Kind, kind, unescape};
-use tidings_model::{Accepted, Code, Draft, Refusal, Strictness, Target, Token, Uid};
+use tidings_json::Json;
+use tidings_model::{Accepted, Code, Content, Draft, Lifetime, Refusal, Strictness, Target};
 
-use super::{Face, accept, answer, body, caller, idempotency, time};
+use super::wish::{token, uid};
+use super::{Face, accept, accepted, answer, body, caller, idempotency, prefer};
 use crate::error::Failure;
-use crate::object::Object;
+use crate::executor::Waited;
 
 const MESSAGE_ID: HeaderName = HeaderName::from_static("tidings-message-id");
-const REPLAY: HeaderName = HeaderName::from_static("idempotency-replay");
 
 const KNOWN: &str = "data, uid, token and id";
 
@@ -19,12 +19,26 @@ pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<R
     let running = face.executor.admit()?;
     let (head, body) = request.into_parts();
     let app = caller::app(&head.headers)?;
+    let wait = prefer::wait(&head.headers)?;
     let body = body::object(&head.headers, body).await?;
     let idempotency = idempotency::of(&head.headers, app, "message", &body)?;
     let Wish { to, data } = Wish::read(&body)?;
-    let draft = Draft { app, to, data, ttl_s: face.legacy_ttl_s, strictness: Strictness::MustBeKnown, idempotency };
-    let accepted = face.executor.publish(running, draft).await?;
-    Ok(told(&head.headers, &accepted))
+    face.check_uids("", &to)?;
+    let lifetime = Lifetime::Ttl(face.legacy_ttl_s);
+    let strictness = Strictness::MustBeKnown;
+    let draft = Draft { lifetime, strictness, idempotency, ..Draft::new(app, to, Content::data(data)) };
+    let Some(patience) = wait else {
+        let accepted = face.executor.publish(&running, draft).stored().await?;
+        return Ok(told(&accepted, accept::wants_json(&head.headers)));
+    };
+    let is_broadcast = draft.to == Target::All;
+    let (accepted, waited) = face.executor.publish_and_wait(&running, draft, patience).await?;
+    let mut response = dressed(answer::json(accepted::stored(&accepted, &waited)), &accepted);
+    if !matches!(waited, Waited::Proven(_)) && !is_broadcast {
+        *response.status_mut() = StatusCode::ACCEPTED;
+    }
+    prefer::applied(&mut response, &waited, patience);
+    Ok(response)
 }
 
 /// What the body asks for.
@@ -60,7 +74,7 @@ impl Wish {
 fn target(named: &[(&'static str, &str)]) -> Result<Target, Failure> {
     match named {
         [] => Ok(Target::All),
-        [("token", raw)] => token(raw),
+        [("token", raw)] => token("token", raw).map(|token| Target::Tokens(vec![token])),
         [("id", raw)] => uid("id", raw).map(|uid| Target::TokenOrUid(uid.as_str().to_owned())),
         [(_, raw)] => uid("uid", raw).map(|uid| Target::Uids(vec![uid])),
         [_, (second, _), ..] => {
@@ -71,41 +85,21 @@ fn target(named: &[(&'static str, &str)]) -> Result<Target, Failure> {
     }
 }
 
-fn uid(field: &'static str, raw: &str) -> Result<Uid, Failure> {
-    Uid::from_json(raw).map_err(|why| Failure::invalid(field, why))
-}
-
-fn token(raw: &str) -> Result<Target, Failure> {
-    let text = (kind(raw) == Kind::String).then(|| unescape(raw)).flatten().filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| Failure::invalid("token", "must be a token: p_ and 32 characters"))?;
-    // What does not even look like a token names nobody, as a token that was never given.
-    let token = Token::parse(&text).map_err(|_| Refusal::new(Code::UnknownTarget, "no registration has this token").field("token"))?;
-    Ok(Target::Tokens(vec![token]))
-}
-
-fn told(headers: &HeaderMap, accepted: &Accepted) -> Response {
-    let mut response = if accept::wants_json(headers) {
-        answer::json(written(accepted))
+fn told(accepted: &Accepted, as_json: bool) -> Response {
+    let response = if as_json {
+        answer::json(accepted::stored(accepted, &Waited::No))
     } else {
         ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "OK").into_response()
     };
-    answer::set(&mut response, MESSAGE_ID, &accepted.id.to_string());
-    if accepted.replayed {
-        answer::set(&mut response, REPLAY, "true");
-    }
-    response
+    dressed(response, accepted)
 }
 
-/// The answer as JSON: what every way to publish answers.
-fn written(accepted: &Accepted) -> String {
-    let targets = Object::new().raw("devices", accepted.devices).raw("online", accepted.online).finish();
-    Object::new()
-        .text("id", &accepted.id.to_string())
-        .text("seq", &accepted.at.to_string())
-        .text("state", "accepted")
-        .text("expires_at", &time::rfc3339(accepted.expires))
-        .raw("targets", targets)
-        .finish()
+fn dressed(mut response: Response, accepted: &Accepted) -> Response {
+    answer::set(&mut response, MESSAGE_ID, &accepted.id.to_string());
+    if accepted.replayed {
+        answer::set(&mut response, idempotency::REPLAY, "true");
+    }
+    response
 }
 
 #[cfg(test)]

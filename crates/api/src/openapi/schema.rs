@@ -12,6 +12,7 @@ pub(crate) enum Schema {
     /// Any JSON.
     Any,
     Bool,
+    True,
     Whole {
         least: u64,
         most: u64,
@@ -73,6 +74,9 @@ impl Schema {
         match self {
             Self::Any => {}
             Self::Bool => put_type(object, "boolean"),
+            Self::True => {
+                object.raw("const", "true");
+            }
             Self::Whole { least, most } => {
                 put_type(object, "integer");
                 object.raw("minimum", least).raw("maximum", most);

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use tidings_model::Limits;
+
 use super::schema::{Field, Schema, field, optional};
 
 const TEXT_OR_NULL: Schema = Schema::OrNull(&Schema::Text);
@@ -28,6 +30,7 @@ pub(super) static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| 
 const OBJECTS: &[(&str, &str, &[Field])] = &[
     ("Error", "a request that was refused, or that broke", ERROR),
     ("Accepted", "a message is durably stored", ACCEPTED),
+    ("Message", "what a backend asks to have stored and carried", MESSAGE),
     ("Device", "a registration, as its token names it", DEVICE),
     ("Mailbox", "what waits: unexpired and not proven. Of several implicit devices, the one for which most waits", MAILBOX),
     ("User", "a user with his living registrations", USER),
@@ -38,16 +41,43 @@ const OBJECTS: &[(&str, &str, &[Field])] = &[
 ];
 
 const ACCEPTED: &[Field] = &[
-    field("id", Schema::Text, "a UUIDv7"),
-    field("seq", Schema::Pattern("^[0-9]+$"), "the position in the log"),
-    field("state", Schema::OneOf(&["accepted"]), ""),
+    field("id", TEXT_OR_NULL, "a UUIDv7; null of a dry run"),
+    field("seq", TEXT_OR_NULL, "the position in the log; null of a dry run"),
+    field("state", Schema::OneOf(&["accepted", "reached", "delivered"]), "above accepted only where the caller has waited"),
     field("expires_at", Schema::Time, "nobody gets it from then on"),
     field("targets", Schema::Object(TARGETS), ""),
+    optional("invalid", Schema::List(&Schema::Object(INVALID)), "targets that nobody has registered as, the first 100"),
+    optional("proof", Schema::OneOf(&["poll", "peer", "engine", "app"]), "by what it is known, where the caller has waited"),
+    optional("after_ms", Schema::Count, "from the publish to the proof"),
+    optional("device_id", TEXT_OR_NULL, "which device it was"),
 ];
+
+const INVALID: &[Field] = &[field("value", Schema::Text, ""), field("code", Schema::Code, "")];
 
 const TARGETS: &[Field] = &[
     field("devices", Schema::Count, "devices that it is for, implicit ones too"),
     field("online", Schema::Count, "of them, connected now"),
+];
+
+const MESSAGE: &[Field] = &[
+    field("to", Schema::Object(TO), "exactly one of them"),
+    optional("data", Schema::Any, "what the devices get; 4096 bytes by default"),
+    optional("args", Schema::Limited(&Schema::Any, Limits::ARGS), "instead of data, with event_name: the event's arguments as they are"),
+    optional("event_name", Schema::Text, "the event that carries it; 1 to 64 bytes, none that clients keep for themselves"),
+    optional("ttl", Schema::Whole { least: 0, most: Limits::TTL_MAX_S as u64 }, "seconds; 0: only who is connected now; a day by default"),
+    optional("expires_at", Schema::Time, "instead of ttl"),
+    optional("collapse_key", Schema::Pattern("^[A-Za-z0-9_.:-]{1,64}$"), "the newest replaces the one that waits"),
+    optional("label", Schema::Text, "at most 100 characters, for statistics"),
+    optional("meta", Schema::Text, "at most 1024 bytes; comes back with what is told of the message"),
+    optional("dry_run", Schema::Bool, "checks and counts, stores nothing"),
+];
+
+const TO: &[Field] = &[
+    optional("all", Schema::True, "everyone in the app"),
+    optional("uid", UID, ""),
+    optional("uids", Schema::Limited(&UID, Limits::TARGETS), ""),
+    optional("token", Schema::Text, ""),
+    optional("tokens", Schema::Limited(&Schema::Text, Limits::TARGETS), ""),
 ];
 
 const DEVICE: &[Field] = &[

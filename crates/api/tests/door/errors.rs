@@ -7,13 +7,15 @@ use super::house::{House, Reply, request};
 #[test]
 fn an_unknown_path_is_404_and_a_wrong_method_405() {
     let house = House::open();
-    for target in ["/nothing", "/messages", "/message/", "/v1/events/", "/socket.io/?EIO=4&transport=polling", "/v1/messages"] {
+    for target in ["/nothing", "/messages", "/message/", "/v1/events/", "/socket.io/?EIO=4&transport=polling", "/v1/messages/"] {
         house.get(target, &[]).refused(404, "not_found");
     }
     for (method, target, allow) in [
         ("GET", "/message", "POST"),
         ("DELETE", "/message", "POST"),
         ("POST", "/v1/events", "GET,HEAD"),
+        ("GET", "/v1/messages", "POST"),
+        ("GET", "/v1/messages:batch", "POST"),
         ("OPTIONS", "/healthz", "GET,HEAD"),
     ] {
         let reply = house.call(&request(method, target, &[], ""));

@@ -9,7 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidings_api::{Backend, Config, Executor, Metrics};
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Attached, DeviceId, Limits, Print, Register, Report, Request, SocketId, Uid};
+use tidings_model::{
+    Answer, AppNo, Attached, Dev, DeviceId, DirectProof, Fact, Limits, Position, Print, Proof, Proofs, Register, Report, Request, SocketId,
+    State, Uid,
+};
 use tidings_store::{Lane, Owner, Store};
 use tokio::runtime::{Builder, Runtime};
 
@@ -28,6 +31,11 @@ impl House {
     }
 
     pub(crate) fn open_in(dir: TempDir, limits: Limits) -> Self {
+        Self::open_with(dir, limits, |_| {})
+    }
+
+    /// `adjust` may change what the door is told.
+    pub(crate) fn open_with(dir: TempDir, limits: Limits, adjust: impl FnOnce(&mut Config)) -> Self {
         let config = tidings_store::Config {
             dir: dir.path().join("data"),
             limits: limits.clone(),
@@ -37,8 +45,15 @@ impl House {
         };
         let (store, owner) = Store::open(config).unwrap();
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let config =
-            Config { bind: SocketAddr::from(([127, 0, 0, 1], 0)), legacy_ttl_s: 86_400, demo: None, tls: None, metrics: Metrics::none() };
+        let mut config = Config {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            legacy_ttl_s: 86_400,
+            uid_events: false,
+            demo: None,
+            tls: None,
+            metrics: Metrics::none(),
+        };
+        adjust(&mut config);
         let executor = Executor::new(store.clone(), limits);
         let backend = runtime.block_on(async { Backend::start(&config, executor) }).unwrap();
         Self { addr: backend.addr(), store, backend: Some(backend), owner: Some(owner), runtime, dir }
@@ -78,20 +93,44 @@ impl House {
     }
 
     pub(crate) fn register(&self, uid: &str, socket: u64) -> Attached {
-        self.register_as(uid, None, socket)
+        self.attach(registration(uid, socket))
     }
 
-    pub(crate) fn register_device(&self, uid: &str, device_id: &str, socket: u64) -> Attached {
-        self.register_as(uid, Some(DeviceId::parse(device_id).unwrap()), socket)
-    }
-
-    fn register_as(&self, uid: &str, device_id: Option<DeviceId>, socket: u64) -> Attached {
-        let addr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let register =
-            Register { app: AppNo::DEFAULT, uid: Uid::parse(uid).unwrap(), device_id, print: Print(1), addr, socket: SocketId(socket) };
+    fn attach(&self, register: Register) -> Attached {
         match self.ask(Request::Register(register)) {
             Answer::Attached(attached) => attached,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// A device with an id of its own.
+    pub(crate) fn register_device(&self, uid: &str, device: &str, socket: u64) -> Attached {
+        let device_id = Some(DeviceId::parse(device).unwrap());
+        self.attach(Register { device_id, ..registration(uid, socket) })
+    }
+
+    /// What a worker says of a direct message that has arrived.
+    pub(crate) fn prove(&self, dev: Dev, message: Position, proof: Proof) {
+        let direct = vec![DirectProof { message, dev, state: State::Reached, proof, after_ms: 17 }];
+        assert!(matches!(self.ask(Request::Prove(Proofs { cursors: vec![(dev, message)], direct })), Answer::Done));
+    }
+
+    /// A caller that has asked, and has not been answered.
+    pub(crate) fn begin(&self, target: &str, lines: &[&str], body: &str) -> TcpStream {
+        let mut stream = self.connect();
+        stream.write_all(request("POST", target, lines, body).as_bytes()).unwrap();
+        stream
+    }
+
+    /// The message that the log has at its end, once there is one behind `after`.
+    pub(crate) fn message_behind(&self, after: Position) -> Position {
+        loop {
+            let upto = self.store.durable();
+            let batch = self.store.read(after, upto, usize::MAX).unwrap();
+            if let Some(entry) = batch.entries.iter().rfind(|entry| matches!(&*entry.fact, Fact::Published(_))) {
+                return entry.at;
+            }
+            std::thread::yield_now();
         }
     }
 
@@ -131,6 +170,11 @@ impl House {
     pub(crate) fn message(&self, body: &str) -> Reply {
         self.post("/message", &["Accept: application/json"], body)
     }
+}
+
+fn registration(uid: &str, socket: u64) -> Register {
+    let (app, addr) = (AppNo::DEFAULT, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    Register { app, uid: Uid::parse(uid).unwrap(), device_id: None, print: Print(1), addr, socket: SocketId(socket) }
 }
 
 /// A request with a Host, one that ends its connection.

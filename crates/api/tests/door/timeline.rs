@@ -145,3 +145,20 @@ fn a_wrong_question_about_a_timeline_is_refused() {
     house.get("/v1/users/%ff/timeline", &[]).refused(400, "invalid_field");
     house.post("/v1/users/42/timeline", &[], "").refused(405, "method_not_allowed");
 }
+
+#[test]
+fn what_a_newer_message_replaced_is_superseded() {
+    let house = House::open();
+    let phone = house.register("42", 1);
+    let send = |data: u32| {
+        let body = format!(r#"{{"to":{{"uid":"42"}},"data":{data},"collapse_key":"k"}}"#);
+        house.post("/v1/messages", &[], &body).json()["seq"].as_str().unwrap().parse::<Position>().unwrap()
+    };
+    send(1);
+    let newer = send(2);
+    let fates = |house: &House| of(&page(house, ""), "message.sent").iter().map(fate).collect::<Vec<_>>();
+    let superseded = json!(["lost", null, null, "superseded"]);
+    assert_eq!(fates(&house), [json!(["waiting", null, null, "unproven"]), superseded.clone()]);
+    prove(&house, &phone, newer);
+    assert_eq!(fates(&house), [json!(["reached", "engine", 7, null]), superseded]);
+}

@@ -9,8 +9,7 @@ use tidings_model::{Batch, Dev, Entry, Fact, Position, Published, RegNo, Targets
 
 use super::Roster;
 use crate::context::Run;
-use crate::encoded::Encoded;
-use crate::session::BROADCAST;
+use crate::session::broadcast_frame;
 use crate::stream::Item;
 
 /// So many sockets are walked before the worker looks at its other work.
@@ -258,8 +257,9 @@ fn gather(entries: &[Entry], start: usize) -> (Vec<(&Entry, &Published)>, usize)
 }
 
 fn item(entry: &Entry, message: &Published) -> Item {
-    let frames = vec![Encoded::message(BROADCAST, message.data.as_str())];
-    Item { at: entry.at, time: entry.time, expires: message.expires, direct: false, frames: frames.into() }
+    let frames = vec![broadcast_frame(&message.content)];
+    let replaces = Item::replaced(message);
+    Item { at: entry.at, time: entry.time, expires: message.expires, direct: false, frames: frames.into(), replaces }
 }
 
 /// All of a run as one buffer: one send per socket.

@@ -11,7 +11,7 @@ use super::Roster;
 use crate::context::FormerProof;
 use crate::output::{Output, Ticket};
 
-/// Proofs wait for company at most so long.
+/// Batches of proofs leave so far apart: the first leaves at once, what comes behind it waits for company.
 const EVERY: Duration = Duration::from_secs(1);
 /// A refused batch is sent again so much later.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -27,6 +27,8 @@ pub(super) struct Saving {
     flying: Option<Batch>,
     /// When the next batch leaves.
     due: Option<Moment>,
+    /// No batch leaves before, unless it is urgent.
+    rests_until: Moment,
     urgent: bool,
 }
 
@@ -93,7 +95,7 @@ impl Roster {
             self.saving.urgent = false;
             return None;
         }
-        let due = *self.saving.due.get_or_insert(now + EVERY);
+        let due = *self.saving.due.get_or_insert(now.max(self.saving.rests_until));
         if now >= due || self.saving.urgent {
             self.save(now);
         }
@@ -117,6 +119,7 @@ impl Roster {
         self.counters.proofs += proofs.cursors.len() as u64;
         self.saving.flying = Some(batch);
         self.saving.due = None;
+        self.saving.rests_until = now + EVERY;
         self.out.push_back(Output::Ask(Ticket::ROSTER, Request::Prove(proofs)));
     }
 

@@ -12,11 +12,15 @@ use crate::session::{Adopting, Phase, Session, Wish};
 impl Roster {
     /// A session wants to be somebody. It goes to the worker of that registration first, then asks.
     pub(super) fn register(&mut self, now: Moment, slot: u32) {
-        let Some(Phase::Registering(registering)) = self.sessions.get(slot).map(|session| &session.phase) else { return };
+        let Some(session) = self.sessions.get(slot) else { return };
+        let Phase::Registering(registering) = &session.phase else { return };
         let Wish::Known(uid) = &registering.wish else { return self.check(slot) };
         let home = worker_of(AppNo::DEFAULT, uid, self.config.workers) as u16;
         let (uid, device_id, socket) = (uid.clone(), registering.device_id.clone(), registering.socket);
         if home != self.config.worker {
+            if session.is_awaiting() {
+                return;
+            }
             self.detach(now, slot);
             return self.out.push_back(Output::Move(slot, home));
         }
@@ -70,7 +74,12 @@ impl Roster {
                         self.attached(now, slot, present, attached);
                     }
                     Answer::Refused(refusal) if present => self.refused(now, slot, &refusal),
-                    Answer::Refused(_) | Answer::Accepted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done => {}
+                    Answer::Refused(_)
+                    | Answer::Accepted(_)
+                    | Answer::Counted(_)
+                    | Answer::Connected(_)
+                    | Answer::Closed(_)
+                    | Answer::Done => {}
                 }
             }
         }
@@ -279,13 +288,13 @@ impl Roster {
     pub(super) fn acked(&mut self, now: Moment, ticket: Ticket, id: u64, answer: &Answer) {
         let json = match answer {
             Answer::Refused(refusal) => format!("{{\"error\":{}}}", refusal_json(refusal)),
-            Answer::Done | Answer::Accepted(_) | Answer::Attached(_) | Answer::Connected(_) | Answer::Closed(_) => {
+            Answer::Done | Answer::Accepted(_) | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Attached(_) => {
                 "{\"ok\":true}".to_owned()
             }
         };
         if self.is_tenant(ticket) {
             self.with(now, ticket.slot, |session, cx| {
-                session.ack(cx, Some(id), &json);
+                session.ack_late(cx, Some(id), &json);
                 session.settle(cx);
             });
         }

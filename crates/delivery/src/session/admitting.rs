@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::claim::{Presented, Wanted, secret};
-use crate::config::Registration;
+use crate::config::{Planted, Registration};
 use tidings_json::Json;
 use tidings_model::{AppName, Secret};
 
@@ -25,7 +25,8 @@ impl Session {
 
     /// A socket that nobody has registered hears what everybody hears, or nothing where registration is checked.
     pub(super) fn nobodys_stream(cx: &Context<'_>, from: Position) -> Stream {
-        if is_checked(cx) { Stream::shut_from(from) } else { Stream::live_from(from) }
+        let hears = !is_checked(cx) || cx.config.planted == Some(Planted::Overheard);
+        if hears { Stream::live_from(from) } else { Stream::shut_from(from) }
     }
 
     /// A CONNECT's auth object: its token takes the place of the query's.

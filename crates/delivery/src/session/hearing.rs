@@ -2,9 +2,11 @@
 
 use super::admitting::is_checked;
 use super::*;
+use crate::config::DirectEvent;
 use crate::context::Said;
 use crate::intent::{Intent, ReportedId};
 use crate::output::{Heard, Saying};
+use tidings_model::EventName;
 use tidings_socketio::{Packet, PacketType, decode};
 
 impl Session {
@@ -152,8 +154,9 @@ impl Session {
                 tracing::debug!(?args, "my event");
                 self.ack(cx, ack, "{\"ok\":true}");
             }
-            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) => {
+            Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) && self.may_speak(cx) => {
                 let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+                self.awaited += u32::from(ack.is_some());
                 cx.effect(Effect::Heard(Heard { name: name.to_owned(), args }, ack));
             }
             Ok(Intent::PageEvent) if ack.is_none() => cx.effect(Effect::Ignored),
@@ -179,6 +182,10 @@ impl Session {
     fn register(&mut self, cx: &mut Context<'_>, uid: Uid, silent: bool, ack: Option<u64>) {
         if let Some(refusal) = self.hello.as_ref().and_then(|hello| hello.obstacle()) {
             return self.refuse_register(cx, &refusal, ack);
+        }
+        if cx.config.direct_event != DirectEvent::Token && EventName::is_reserved(uid.as_str()) {
+            let refusal = Refusal::new(Code::InvalidField, "this uid is a reserved event name, and messages are named by the uid here");
+            return self.refuse_register(cx, &refusal.field(if silent { "uid" } else { "data" }), ack);
         }
         let device_id = self.hello.as_ref().and_then(|hello| hello.device_id()).cloned();
         let same = |registered: &Registered| registered.uid == uid && registered.device_id == device_id;
@@ -236,6 +243,7 @@ impl Session {
             Some(ReportedId::Foreign) => (None, None),
             None => (None, self.registered_mut().and_then(outstanding)),
         };
+        self.awaited += u32::from(ack.is_some());
         cx.effect(Effect::Report(Said { status, id, inferred, ack }));
     }
 
@@ -251,11 +259,29 @@ impl Session {
     /// What somebody beyond the contract has to say.
     pub(crate) fn told(&mut self, cx: &mut Context<'_>, ack: Option<u64>, saying: &Saying) {
         match saying {
-            Saying::Ack(answer) => self.ack(cx, ack, answer),
+            Saying::Ack(answer) => self.ack_late(cx, ack, answer),
             Saying::Event { .. } if self.joined != Joined::Yes || !self.has_room() => {}
             Saying::Event { name, args } => self.say(cx, &Encoded::event(name, args)),
         }
         self.settle(cx);
+    }
+
+    /// Where a credential is asked for, only who has shown one is heard.
+    fn may_speak(&self, cx: &Context<'_>) -> bool {
+        !is_checked(cx) || self.registered().is_some()
+    }
+
+    /// An answer that was waited for. A `register` whose worker is another one may have waited, too.
+    pub(crate) fn ack_late(&mut self, cx: &mut Context<'_>, ack: Option<u64>, answer: &str) {
+        self.ack(cx, ack, answer);
+        self.awaited = self.awaited.saturating_sub(1);
+        if matches!(&self.phase, Phase::Registering(registering) if !registering.asked) && !self.is_awaiting() {
+            cx.effect(Effect::Register);
+        }
+    }
+
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.awaited > 0
     }
 
     /// The answer to an event that asked for one.

@@ -197,6 +197,21 @@ impl Session {
         self.ask(cx);
     }
 
+    /// After a silent registration: the delay begins when the client has shown that it has its `40`. A phone on a slow line
+    /// takes its time to get there, and its app registers and listens only then.
+    pub(super) fn await_connected(&mut self, cx: &mut Context<'_>) {
+        if !self.engine.is_polling() {
+            return self.await_listener(cx);
+        }
+        let Some(serial) = self.engine.unanswered() else { return };
+        let listening = Listening::Unanswered { serial, give_up: cx.now + ANSWER_WITHIN };
+        if let Some(registered) = self.registered_mut()
+            && cx.config.planted != Some(Planted::NoListening)
+        {
+            registered.listening = listening;
+        }
+    }
+
     /// The client has answered question or answer `answered`.
     fn heard(&mut self, cx: &mut Context<'_>, answered: u32) {
         let until = cx.now + cx.config.listen_delay;

@@ -6,7 +6,7 @@ use crate::config::{DirectEvent, Planted};
 use crate::context::Run;
 use crate::output::Output;
 use crate::stream::{Item, Offer};
-use tidings_model::{Published, Targets};
+use tidings_model::{Content, EventName, Published, Targets};
 
 impl Session {
     /// A control packet: it goes where messages go, behind what was written.
@@ -184,10 +184,10 @@ impl Session {
     pub(crate) fn item(&self, event: DirectEvent, at: Position, time: Millis, message: &Published) -> Item {
         let direct = message.targets != Targets::Everyone;
         let frames = match self.registered() {
-            Some(registered) if direct => direct_frames(event, registered, message.data.as_str()),
-            Some(_) | None => vec![Encoded::message(BROADCAST, message.data.as_str())],
+            Some(registered) if direct => direct_frames(event, registered, &message.content),
+            Some(_) | None => vec![broadcast_frame(&message.content)],
         };
-        Item { at, time, expires: message.expires, direct, frames: frames.into() }
+        Item { at, time, expires: message.expires, direct, frames: frames.into(), replaces: Item::replaced(message) }
     }
 
     fn has_had(&self, at: Position) -> bool {
@@ -237,7 +237,9 @@ impl Session {
             adopting: Adopting::No,
         };
         self.phase = Phase::Registered(Box::new(registered));
-        if !silent {
+        if silent {
+            self.await_connected(cx);
+        } else {
             self.say_registered(cx, &token, ack);
             self.await_listener(cx);
         }
@@ -342,15 +344,21 @@ impl Session {
 const READ_AGAIN: Duration = Duration::from_millis(100);
 
 /// The event that every legacy socket of the app listens to.
-pub(crate) const BROADCAST: &str = "app broadcast";
+const BROADCAST: &str = "app broadcast";
 
-/// A direct message's events for one registration, as configured.
-fn direct_frames(event: DirectEvent, registered: &Registered, data: &str) -> Vec<Encoded> {
-    let by_token = || Encoded::message(registered.token.as_str(), data);
-    let by_uid = || Encoded::message(registered.uid.as_str(), data);
-    match event {
-        DirectEvent::Token => vec![by_token()],
-        DirectEvent::Uid => vec![by_uid()],
-        DirectEvent::Both => vec![by_token(), by_uid()],
+/// A broadcast: under its own name, where it has one.
+pub(crate) fn broadcast_frame(content: &Content) -> Encoded {
+    Encoded::message(content.event_name.as_ref().map_or(BROADCAST, EventName::as_str), &content.body)
+}
+
+/// A direct message's events for one registration: under its own name, else as configured.
+fn direct_frames(event: DirectEvent, registered: &Registered, content: &Content) -> Vec<Encoded> {
+    let named = |name: &str| Encoded::message(name, &content.body);
+    let (token, uid) = (registered.token.as_str(), registered.uid.as_str());
+    match (&content.event_name, event) {
+        (Some(name), _) => vec![named(name.as_str())],
+        (None, DirectEvent::Token) => vec![named(token)],
+        (None, DirectEvent::Uid) => vec![named(uid)],
+        (None, DirectEvent::Both) => vec![named(token), named(uid)],
     }
 }

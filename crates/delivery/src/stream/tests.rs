@@ -10,7 +10,7 @@ fn at(n: u64) -> Position {
 
 fn item(n: u64, ttl_ms: u64) -> Item {
     let frames = vec![Encoded::packet("4ten bytes")].into();
-    Item { at: at(n), time: Millis(1000), expires: Millis(1000 + ttl_ms), direct: false, frames }
+    Item { at: at(n), time: Millis(1000), expires: Millis(1000 + ttl_ms), direct: false, frames, replaces: Arc::default() }
 }
 
 /// A queue for two.
@@ -46,6 +46,22 @@ fn what_is_taken_care_of_is_not_given_again() {
     }
     assert_eq!(rig.stream.given, at(8));
     assert!(rig.stream.is_flowing());
+}
+
+#[test]
+fn what_waits_leaves_the_queue_when_a_newer_one_takes_its_place() {
+    let mut rig = Rig::new(Stream::live_from(at(0)));
+    assert_eq!((rig.offer(1, false), rig.offer(2, false)), (Offer::Later, Offer::Later));
+    let newer = |n, replaced: &[u64]| Item { replaces: replaced.iter().map(|n| at(*n)).collect(), ..item(n, HOUR) };
+    // The queue was full; what left it makes room.
+    assert_eq!(rig.stream.offer(&newer(3, &[1]), false, &limits(), &mut rig.budget), Offer::Later);
+    assert_eq!(rig.popped(), [2, 3]);
+    assert_eq!((rig.stream.given, rig.budget), (at(3), 10_000));
+    // A socket that is behind forgets it, too, and reads the newer one later.
+    assert_eq!([rig.offer(4, false), rig.offer(5, false), rig.offer(6, false)], [Offer::Later; 3]);
+    assert_eq!(rig.stream.offer(&newer(7, &[4]), false, &limits(), &mut rig.budget), Offer::Later);
+    assert_eq!(rig.popped(), [5]);
+    assert!(rig.stream.must_catch_up());
 }
 
 #[test]

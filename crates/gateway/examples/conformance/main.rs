@@ -28,6 +28,7 @@ struct Options {
     ping_interval: u64,
     ping_timeout: u64,
     connect_timeout: u64,
+    upgrade_timeout: u64,
     max_payload: usize,
     workers: u16,
     script: Script,
@@ -40,6 +41,7 @@ impl Options {
             ping_interval: 300,
             ping_timeout: 200,
             connect_timeout: 1000,
+            upgrade_timeout: 10_000,
             max_payload: 1_000_000,
             workers: 2,
             script: Script::Suite,
@@ -64,6 +66,7 @@ impl Options {
                 "--ping-interval" => options.ping_interval = value.parse()?,
                 "--ping-timeout" => options.ping_timeout = value.parse()?,
                 "--connect-timeout" => options.connect_timeout = value.parse()?,
+                "--upgrade-timeout" => options.upgrade_timeout = value.parse()?,
                 "--max-payload" => options.max_payload = value.parse()?,
                 "--workers" => options.workers = value.parse()?,
                 _ => return Err(format!("unknown option {name}").into()),
@@ -85,7 +88,7 @@ fn open(options: &Options) -> Result<Gateway<fixture::Session>, Box<dyn Error>> 
     let settings = Settings {
         ping_interval: Duration::from_millis(options.ping_interval),
         ping_timeout: Duration::from_millis(options.ping_timeout),
-        upgrade_timeout: Duration::from_secs(10),
+        upgrade_timeout: Duration::from_millis(options.upgrade_timeout),
         max_payload: options.max_payload,
         spread: Duration::ZERO,
     };

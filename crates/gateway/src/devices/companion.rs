@@ -10,7 +10,8 @@ use crate::{Document, Reception, Sender, Visit, Visitor};
 /// One worker's. It runs on the worker: it must not block. A socket that registers may move to another worker, where another
 /// companion hears it.
 pub trait Companion: Send + 'static {
-    /// An event named in `heard`, and what is said to whom because of it, at once; later by [`Voice`].
+    /// An event named in `heard`, and what is said to whom because of it, at once; later by [`Voice`]. Where the ticket has an
+    /// ack, it must be answered: until then the socket stays on this worker.
     fn hear(&mut self, from: Ticket, heard: Heard) -> Vec<(Ticket, Saying)>;
 
     /// The socket at this slot is gone, or has left its namespace.

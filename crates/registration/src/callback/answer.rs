@@ -3,7 +3,7 @@
 use tidings_json::{Json, unescape};
 use tidings_model::{Claim, Code, Refusal, Uid, Verdict};
 
-use crate::refusals::{NO_SUBJECT, forbidden};
+use crate::refusals::forbidden;
 use crate::verifier::is_nobody_else;
 
 /// Characters of the business server's own reason that a device is told.
@@ -24,8 +24,9 @@ pub(super) fn verdict(claim: &Claim, status: u16, body: &[u8]) -> Verdict {
 /// A uid in the answer has to be the one that the device says, if it says one.
 fn admitted(claim: &Claim, body: Option<&Json>) -> Verdict {
     const NAMELESS: &str = "neither the device nor the business server says whose credential it is";
+    const NO_UID: &str = "the business server names something that is no uid";
     match (body.and_then(|body| body.member("uid")), &claim.named) {
-        (Some(uid), _) => Uid::from_json(uid).map_err(|_| forbidden(NO_SUBJECT)).and_then(|uid| is_nobody_else(claim, uid)),
+        (Some(uid), _) => Uid::from_json(uid).map_err(|_| forbidden(NO_UID)).and_then(|uid| is_nobody_else(claim, uid)),
         (None, Some(named)) => {
             Uid::parse(named.reveal()).map_err(|error| Refusal::new(Code::InvalidField, format!("the uid {error}")).field("data"))
         }

@@ -100,6 +100,7 @@ pub enum Fate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     Expired,
+    Superseded,
     Overflow,
     Unregistered,
 }
@@ -108,6 +109,7 @@ impl Loss {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
+            Self::Superseded => "superseded",
             Self::Overflow => "overflow",
             Self::Unregistered => "unregistered",
         }

@@ -2,7 +2,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use tempfile::TempDir;
-use tidings_model::{Answer, AppNo, Draft, Fact, Limits, Request, Strictness, Target, Uid};
+use tidings_model::{Answer, AppNo, Content, Draft, Fact, Limits, Request, Target, Uid};
 
 use super::*;
 use crate::log::segments::JUMP;
@@ -25,14 +25,7 @@ fn ask(store: &Store, request: Request) -> Answer {
 }
 
 fn publish(store: &Store, text: &str) -> Position {
-    let draft = Draft {
-        app: AppNo::DEFAULT,
-        to: Target::Uids(vec![Uid::trusted("42")]),
-        data: Json::string(text),
-        ttl_s: 3600,
-        strictness: Strictness::MayBeUnknown,
-        idempotency: None,
-    };
+    let draft = Draft::new(AppNo::DEFAULT, Target::Uids(vec![Uid::trusted("42")]), Content::data(Json::string(text)));
     match ask(store, Request::Publish(draft)) {
         Answer::Accepted(accepted) => accepted.at,
         other => panic!("{other:?}"),

@@ -39,8 +39,10 @@ pub(crate) fn checksum(at: Position, tag: u8, head: &[u8], body: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&front), head), body)
 }
 
-/// The only version there is of every tag.
+/// The version that every tag has.
 const VERSION: u8 = 1;
+/// The newest version of `tag::PUBLISHED`: more than `data`. What has no more is written as version 1.
+const PUBLISHED_VERSION: u8 = 2;
 
 mod tag {
     pub(super) const STARTED: u8 = 1;
@@ -62,7 +64,7 @@ pub(crate) use facts::{encode, proof, state};
 /// `at` is named in the error.
 pub(crate) fn decode(at: Position, tag: u8, head: &[u8], body: &[u8]) -> Result<Fact, ReadError> {
     let version = head.first().copied().unwrap_or(0);
-    if !facts::knows(tag) || version > VERSION {
+    if !facts::knows(tag, version) {
         return Err(ReadError::Newer { at, tag, version });
     }
     facts::decode(tag, head, body).map_err(|Malformed(what)| ReadError::Corrupt { at, what })

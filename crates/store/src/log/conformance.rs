@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use tidings_json::Json;
-use tidings_model::{AppNo, Dev, Fact, MessageId, Millis, Overflowed, Position, Published, Target, Targets};
+use tidings_model::{AppNo, Content, Dev, Fact, MessageId, Millis, Overflowed, Position, Published, Target, Targets};
 
 use super::{AppendError, Bounds, Follow, Log, Record};
 
@@ -26,8 +26,9 @@ pub(crate) fn message(time: u64, salt: u8, len: usize) -> Fact {
         online: 0,
         invalid: Vec::new(),
         expires: Millis(time + 1000),
-        data: Json::string(&"x".repeat(len)),
+        content: Arc::new(Content::data(Json::string(&"x".repeat(len)))),
         idempotency: None,
+        replaces: Vec::new(),
     })
 }
 
@@ -136,7 +137,7 @@ pub(crate) fn facts_of_every_size_come_back(stage: &mut dyn Stage) {
         let prev = prev as u64;
         assert_eq!(log.append(prev, &[record(prev, 1000, [message(1000, 0, len)])]), Ok(prev + 1));
         let stored = log.published(Position::new(prev + 1, 0)).expect("readable").expect("a message");
-        assert_eq!(stored.data.as_str().len(), len + 2);
+        assert_eq!(stored.content.body.text().len(), len + 2);
     }
     stage.kill();
     let log = stage.log();

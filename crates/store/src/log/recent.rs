@@ -88,7 +88,7 @@ pub(crate) fn published(fact: &Arc<Fact>) -> Option<Arc<Published>> {
 /// About what an entry holds in memory.
 pub(crate) fn weight(entry: &Entry) -> usize {
     let fact = match &*entry.fact {
-        Fact::Published(message) => message.data.as_str().len() + 300 + targets(message) * 4,
+        Fact::Published(message) => message.content.bytes() + 300 + targets(message) * 4,
         Fact::Proven(proven) => proven.cursors.iter().map(|(_, devs)| 32 + devs.len() * 4).sum::<usize>() + proven.direct.len() * 32,
         Fact::Reported(report) => report.status.as_str().len() + 100,
         Fact::Presence(presence) => presence.on.len() * 4 + presence.off.len() * 16,

@@ -9,15 +9,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
 use tidings_model::{Batch, MessageId, Millis, Position, Published};
 
 use super::record::Header;
-use super::segment::{self, Chunk, Found, Mark, Segment};
+use super::segment::{self, Chunk, Mark, Segment};
 use super::{AppendError, Bounds, Log, Record};
-use crate::log::folder::{self, doing, sync_dir};
+use crate::log::folder::sync_dir;
 use crate::{OpenError, ReadError};
+
+mod files;
+mod search;
+
+use files::{check_chain, make, open_segment, seal_file, settle_files};
+use search::or_trimmed;
 
 /// When the segment that is written is full, and when its `-wal` is worth a checkpoint.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +73,6 @@ struct Write {
 pub(crate) struct Sealed {
     pub first: u64,
     pub last: u64,
-    /// Log time of its last record.
-    pub at: Millis,
 }
 
 /// How many numbers a restore leaves out.
@@ -147,17 +151,14 @@ impl Segments {
         oldest.time(oldest.first())
     }
 
-    /// Sealed segments, oldest first: each with its last record and that one's log time.
-    pub(crate) fn sealed(&self) -> Result<Vec<Sealed>, ReadError> {
-        let all = self.segments();
-        let mut sealed = Vec::new();
-        for pair in all.windows(2) {
-            let last = pair[1].follows;
-            if let Some(at) = pair[0].time(last)? {
-                sealed.push(Sealed { first: pair[0].first(), last, at });
-            }
-        }
-        Ok(sealed)
+    /// Those that are written no more, oldest first.
+    pub(crate) fn sealed(&self) -> Vec<Sealed> {
+        self.segments().windows(2).map(|pair| Sealed { first: pair[0].first(), last: pair[1].follows }).collect()
+    }
+
+    /// Log time of a record; None: there is none of that number.
+    pub(crate) fn time(&self, number: u64) -> Result<Option<Millis>, ReadError> {
+        or_trimmed(self.holding(number).map_or(Ok(None), |segment| segment.time(number)))
     }
 
     /// Removes the segments that end at or before record `upto`, oldest first; never the one that is written. How many.
@@ -356,77 +357,6 @@ impl Log for Segments {
     }
 }
 
-/// What has left with its segment meanwhile is not there.
-fn or_trimmed<T>(found: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
-    match found {
-        Err(ReadError::Trimmed { .. }) => Ok(None),
-        found => found,
-    }
-}
-
-impl Segments {
-    fn search(&self, id: MessageId) -> Result<Option<(Position, Arc<Published>)>, ReadError> {
-        let last = self.last.load(Ordering::Acquire);
-        let mut from = self.first_at(Millis(id.time_ms()), last)?;
-        while from <= last {
-            let stretch = self.stretch(from)?;
-            let end = stretch.end.min(last);
-            match stretch.segment.find(id, stretch.from, end)? {
-                Found::Here(at, message) => return Ok(Some((at, message))),
-                Found::Nowhere => return Ok(None),
-                Found::GoOn => from = end + 1,
-            }
-        }
-        Ok(None)
-    }
-
-    /// The segment that has record `from`, or, where a restore jumped over it, the next that exists.
-    fn stretch(&self, from: u64) -> Result<Stretch, ReadError> {
-        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
-        let first = all.first().map_or(1, |segment| segment.first());
-        let mut index = all.partition_point(|segment| segment.mark.after < from).checked_sub(1).ok_or(ReadError::Trimmed { first })?;
-        let mut from = from;
-        while let Some(next) = all.get(index + 1).filter(|next| from > next.follows) {
-            (index, from) = (index + 1, next.first());
-        }
-        let end = all.get(index + 1).map_or(u64::MAX >> 8, |next| next.follows);
-        Ok(Stretch { segment: all[index].clone(), from, end })
-    }
-
-    /// The first record at or after this time: log time only rises.
-    fn first_at(&self, time: Millis, last: u64) -> Result<u64, ReadError> {
-        let all = self.segments();
-        let mut found = all.first().map_or(1, |segment| segment.first());
-        for (index, segment) in all.iter().enumerate().rev() {
-            let Some(begin) = segment.time(segment.first())? else { continue };
-            if begin < time || index == 0 {
-                let end = all.get(index + 1).map_or(last, |next| next.follows.min(last));
-                found = first_within(segment, time, end)?;
-                break;
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Records of one segment: from `from` to the last one that it has or will have.
-struct Stretch {
-    segment: Arc<Segment>,
-    from: u64,
-    end: u64,
-}
-
-/// The first record at or after `time`; `end + 1`: none.
-fn first_within(segment: &Segment, time: Millis, end: u64) -> Result<u64, ReadError> {
-    let (mut low, mut high) = (segment.first(), end + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let missing = ReadError::Corrupt { at: Position::new(middle, 0), what: "a record is missing" };
-        if segment.time(middle)?.ok_or(missing)? < time { low = middle + 1 } else { high = middle }
-    }
-    Ok(low)
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -457,63 +387,6 @@ fn unknown(error: rusqlite::Error) -> AppendError {
     }
 }
 
-/// The segment files in order; half-made ones are removed, `-wal` files left behind made durable.
-fn settle_files(dir: &Path) -> Result<Vec<PathBuf>, OpenError> {
-    let mut files = Vec::new();
-    for found in fs::read_dir(dir).map_err(doing("listing the log"))? {
-        let path = found.map_err(doing("listing the log"))?.path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("db") => files.push(path),
-            Some("new" | "new-wal" | "new-shm") => fs::remove_file(&path).map_err(doing("removing a half-made segment"))?,
-            _ => {}
-        }
-    }
-    files.sort();
-    for file in &files {
-        if folder::rewrite_wal(file)? {
-            tracing::info!(file = %file.display(), "the log was not closed; what a crash left is made durable");
-        }
-    }
-    Ok(files)
-}
-
-fn open_segment(file: &Path) -> Result<Segment, OpenError> {
-    let format = || OpenError::Format { found: format!("segment {}", file.display()), dir: file.to_owned() };
-    Segment::open(file.to_owned())?.ok_or_else(format)
-}
-
-/// Each segment begins where the one before it ends, or just as far behind it as a restore jumps. The number that an append must expect.
-fn check_chain(all: &mut [Segment]) -> Result<u64, OpenError> {
-    let mut last = all.first().map_or(0, |segment| segment.mark.after);
-    let first = all.first().map(|segment| segment.mark);
-    for segment in all {
-        let follows = segment.mark.after == last || segment.mark.after == last + JUMP;
-        if !follows || Some(segment.mark.log_id) != first.map(|mark| mark.log_id) {
-            let what = format!("segment {} does not follow the one before it", segment.path.display());
-            return Err(OpenError::Corrupt { at: Position::new(last + 1, 0), what });
-        }
-        segment.follows = last;
-        last = segment.last()?.unwrap_or(segment.mark.after);
-    }
-    Ok(last)
-}
-
-/// A new segment under its real name, complete and durable.
-fn make(dir: &Path, mark: Mark) -> io::Result<Segment> {
-    let path = dir.join(format!("{:06}.db", mark.number));
-    let new = path.with_extension("new");
-    let _ = fs::remove_file(&new);
-    let filled = segment::create(&new, mark).map_err(io::Error::other).and_then(|()| fs::File::open(&new)?.sync_all());
-    let named = filled.and_then(|()| fs::rename(&new, &path)).and_then(|()| sync_dir(dir));
-    if let Err(error) = named {
-        for left in [new.clone(), folder::wal_of(&new), new.with_extension("new-shm")] {
-            let _ = fs::remove_file(left);
-        }
-        return Err(error);
-    }
-    Ok(Segment::new(path, mark))
-}
-
 fn open_write(segment: &Segment) -> Result<Write, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::Io { doing: "opening the log to write", what: error.to_string() };
     let conn = segment::open_to_write(&segment.path).map_err(failed)?;
@@ -523,27 +396,6 @@ fn open_write(segment: &Segment) -> Result<Write, OpenError> {
     let bytes = fs::metadata(&segment.path).map_or(0, |meta| meta.len());
     // A fresh segment has a few pages of schema, which count for nothing.
     Ok(Write { conn: Some(conn), bytes: if since.is_some() { bytes } else { 0 }, since, haunted: false, broken: None })
-}
-
-fn seal_file(path: &Path) -> Result<(), AppendError> {
-    let conn = segment::open_to_write(path).map_err(unknown)?;
-    match conn.query_row("PRAGMA journal_mode=DELETE", [], |row| row.get::<_, String>(0)) {
-        Ok(mode) if mode == "delete" => {}
-        Ok(_) => return Ok(()),
-        Err(error) if error.sqlite_error_code().is_some_and(|code| matches!(code, ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
-            return Ok(());
-        }
-        Err(error) => return Err(unknown(error)),
-    }
-    conn.close().map_err(|(_, error)| unknown(error))?;
-    let read_only = fs::metadata(path).and_then(|meta| {
-        let mut permissions = meta.permissions();
-        permissions.set_readonly(true);
-        fs::set_permissions(path, permissions)
-    });
-    // Only a sign for people: the file is complete.
-    let _ = read_only.inspect_err(|error| tracing::warn!(%error, "a sealed segment could not be made read-only"));
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Answer, AppNo, Attached, Code, Draft, EventType, Leave, MailboxQuery, Page, Print, Proofs, Register, Request, SocketId,
-    Strictness, Target, Uid,
+    Accepted, Answer, AppNo, Attached, Code, Content, Draft, EventType, Leave, MailboxQuery, Page, Print, Proofs, Register, Request,
+    SocketId, Target, Uid,
 };
 
 use super::*;
@@ -44,14 +44,7 @@ fn register(store: &Store, uid: &str, socket: u64) -> Attached {
 }
 
 fn publish(store: &Store, to: Target) -> Accepted {
-    let draft = Draft {
-        app: AppNo::DEFAULT,
-        to,
-        data: Json::string("hello"),
-        ttl_s: 3600,
-        strictness: Strictness::MayBeUnknown,
-        idempotency: None,
-    };
+    let draft = Draft::new(AppNo::DEFAULT, to, Content::data(Json::string("hello")));
     match ask(store, Request::Publish(draft)) {
         Answer::Accepted(accepted) => accepted,
         other => panic!("{other:?}"),
@@ -95,7 +88,7 @@ fn what_was_answered_is_there_after_a_restart() {
     assert_eq!((again.token.clone(), again.dev, again.cursor), (attached.token, attached.dev, attached.cursor));
     let page = mailbox(&store, &again);
     assert_eq!(page.messages.iter().map(|stored| stored.at).collect::<Vec<_>>(), sent);
-    assert_eq!(page.messages[0].message.data, Json::string("hello"));
+    assert_eq!(*page.messages[0].message.content, Content::data(Json::string("hello")));
     ask(&store, Request::Prove(Proofs { cursors: vec![(again.dev.expect("a ghost"), sent[1])], direct: Vec::new() }));
     assert_eq!(register(&store, "42", 3).cursor, sent[1]);
     assert_eq!(events(&store, EventType::DeviceRegistered), 1);
@@ -110,14 +103,7 @@ fn every_caller_is_answered_also_while_it_closes() {
     let mut taken = 0;
     for n in 0..1000 {
         let tell = tell.clone();
-        let draft = Draft {
-            app: AppNo::DEFAULT,
-            to: to_uid(&format!("{n}")),
-            data: Json::null(),
-            ttl_s: 60,
-            strictness: Strictness::MayBeUnknown,
-            idempotency: None,
-        };
+        let draft = Draft::new(AppNo::DEFAULT, to_uid(&format!("{n}")), Content::data(Json::null()));
         taken += usize::from(
             store.ask(Lane::Backends, Request::Publish(draft), Box::new(move |_| tell.send(()).expect("somebody waits"))).is_ok(),
         );
@@ -303,14 +289,7 @@ fn below_the_reserve_it_is_read_only_and_known_devices_are_served() {
     let limits = Limits { disk_reserve_bytes: u64::MAX / 2, ..Limits::default() };
     let (store, owner) = Store::open(Config { limits, ..config(dir.path()) }).expect("it opens");
     assert_eq!(register(&store, "42", 2).token, attached.token);
-    let draft = Draft {
-        app: AppNo::DEFAULT,
-        to: Target::All,
-        data: Json::null(),
-        ttl_s: 60,
-        strictness: Strictness::MayBeUnknown,
-        idempotency: None,
-    };
+    let draft = Draft::new(AppNo::DEFAULT, Target::All, Content::data(Json::null()));
     match ask(&store, Request::Publish(draft)) {
         Answer::Refused(refusal) => assert_eq!(refusal.code, Code::StorageUnavailable),
         other => panic!("{other:?}"),

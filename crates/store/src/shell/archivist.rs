@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tidings_model::{Limits, Millis};
 
-use super::Shared;
+use super::{Shared, count};
 use crate::ReadError;
 use crate::log::segments::Segments;
 use crate::snapshot::{CopyError, KEPT, Snapshot, Snapshots};
@@ -80,6 +80,7 @@ impl Archivist {
         if self.snapshot_is_due(now)
             && let Err(error) = self.take_snapshot(now)
         {
+            count(&self.shared.counts.failed_snapshots, 1);
             tracing::warn!(%error, "no snapshot could be made; it is tried again in ten minutes");
             self.next_try = Millis(now.0 + RETRY_MS);
         }
@@ -109,6 +110,7 @@ impl Archivist {
         }
         self.facts = self.shared.counts.merged_facts.load(Ordering::Relaxed);
         let made = self.snapshots.make(&self.shared.state, now)?;
+        count(&self.shared.counts.snapshots, 1);
         tracing::info!(mark = ?made.mark, "a snapshot of the views was made and checked");
         self.newest = Some(made);
         Ok(())
@@ -131,6 +133,7 @@ impl Archivist {
         let goes = found.min(self.doomed);
         self.doomed = found;
         let gone = self.log.trim(goes).map_err(|error| ReadError::Io(error.to_string()))?;
+        count(&self.shared.counts.removed_segments, gone);
         if gone > 0 {
             tracing::info!(segments = gone, upto = goes, "old segments of the log were removed");
         }
@@ -151,13 +154,19 @@ impl Archivist {
         let Some(oldest) = snapshots.get(KEPT - 1) else { return Ok(0) };
         // What an idempotency key answers stands in the log.
         let kept_s = self.shared.limits.retention.bodies_s.max(Limits::IDEMPOTENCY_S);
-        let old = |at: Millis| now.0.saturating_sub(at.0) > kept_s.saturating_mul(1000);
-        let sealed = self.log.sealed()?;
-        let aged = sealed.iter().take_while(|segment| old(segment.at) && segment.last <= oldest.mark.record());
-        let Some(last) = aged.last().map(|segment| segment.last) else { return Ok(0) };
-        let state = StateReader::open(&self.shared.state)?;
-        let Some(kept) = state.oldest_kept(now)? else { return Ok(last) };
-        Ok(sealed.iter().take_while(|segment| segment.last <= last && segment.last < kept.record()).last().map_or(0, |found| found.last))
+        let kept_ms = kept_s.saturating_mul(1000);
+        let mut aged = Vec::new();
+        for segment in self.log.sealed().into_iter().take_while(|segment| segment.last <= oldest.mark.record()) {
+            if self.log.time(segment.last)?.is_none_or(|at| now.0.saturating_sub(at.0) <= kept_ms) {
+                break;
+            }
+            aged.push(segment.last);
+        }
+        if aged.is_empty() {
+            return Ok(0);
+        }
+        let kept = StateReader::open(&self.shared.state)?.oldest_kept(now)?;
+        Ok(aged.into_iter().take_while(|last| kept.is_none_or(|kept| *last < kept.record())).last().unwrap_or(0))
     }
 }
 

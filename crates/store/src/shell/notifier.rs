@@ -33,6 +33,6 @@ fn tell(shared: &Shared, feed: &mut Feed, batch: &Arc<Batch>) {
         }
     }
     for hook in shared.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
-        hook(batch.upto);
+        hook(batch);
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// Tables and what of them counts at `now`.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("meta", "k LIKE 'next_%' AND ?1 > 0"),
     ("app", "?1 > 0"),
     ("user", "?1 > 0"),
@@ -16,6 +16,7 @@ const TABLES: [(&str, &str); 10] = [
     ("wide", "exp > ?1"),
     ("inbox", "exp > ?1"),
     ("idem", "exp > ?1"),
+    ("latest", "exp > ?1"),
     ("online", "?1 > 0"),
 ];
 

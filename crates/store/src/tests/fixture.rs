@@ -11,8 +11,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Answer, AppNo, Attached, DeviceId, Draft, EventType, Idempotency, Leave, Limits, MailboxQuery, Millis, Page, Print, Proofs,
-    Register, Report, Request, SocketId, Strictness, Target, Uid,
+    Accepted, Answer, AppNo, Attached, Content, DeviceId, Draft, EventType, Idempotency, Leave, Lifetime, Limits, MailboxQuery, Millis,
+    Page, Print, Proofs, Register, Report, Request, SocketId, Target, Uid,
 };
 
 use crate::log::folder::Folder;
@@ -72,14 +72,8 @@ impl Running {
     }
 
     fn publish(&self, to: Target, text: &str, idempotency: Option<Idempotency>) -> Answer {
-        let draft = Draft {
-            app: AppNo::DEFAULT,
-            to,
-            data: Json::string(text),
-            ttl_s: 7 * 24 * 3600,
-            strictness: Strictness::MayBeUnknown,
-            idempotency,
-        };
+        let week = Lifetime::Ttl(7 * 24 * 3600);
+        let draft = Draft { lifetime: week, idempotency, ..Draft::new(AppNo::DEFAULT, to, Content::data(Json::string(text))) };
         self.ask(Request::Publish(draft))
     }
 
@@ -110,7 +104,7 @@ impl Running {
             let dev = attached.dev.map(|dev| dev.0);
             writeln!(told, "{uid} {device:?} {} {dev:?} {}", attached.token, attached.cursor).expect("written");
             for stored in self.mailbox(&attached).messages {
-                writeln!(told, "  {} {} {}", stored.at, stored.message.id, stored.message.data).expect("written");
+                writeln!(told, "  {} {} {}", stored.at, stored.message.id, stored.message.content.body.text()).expect("written");
             }
             self.ask(Request::Leave(Leave { reg: attached.reg, socket: SocketId(100 + socket as u64) }));
         }

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Adopt, Answer, AppNo, Attached, Dev, DeviceId, DirectProof, Draft, Fact, Idempotency, Leave, MailboxQuery, MessageId, Millis, Named,
-    Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId, State, Strictness, Target, Targets, Token, Uid,
+    Adopt, Answer, AppNo, Attached, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, Fact, Idempotency, Leave, Lifetime,
+    MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId, State, Strictness,
+    Target, Targets, Token, Uid,
 };
 
 use super::subject::Subject;
@@ -129,6 +130,7 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         0..=4 => Act::Ask(register(rng, known)),
         5..=6 => leave(rng, known).map_or(Act::Advance(1), |leave| Act::Ask(Request::Leave(leave))),
         7 => adopt(rng, known).map_or(Act::Advance(2), |adopt| Act::Ask(Request::Adopt(adopt))),
+        8 if rng.one_in(4) => Act::Ask(Request::Count(draft(rng, known))),
         8..=11 => Act::Ask(Request::Publish(draft(rng, known))),
         12..=13 => prove(rng, known).map_or(Act::Advance(3), |proofs| Act::Ask(Request::Prove(proofs))),
         14 => Act::Ask(Request::Report(report(rng, known))),
@@ -181,9 +183,11 @@ fn draft(rng: &mut Rng, known: &Known) -> Draft {
         _ => Target::TokenOrUid("a".to_owned()),
     };
     let idempotency = rng.one_in(3).then(|| Idempotency { key: [rng.below(4) as u8; 16], request: rng.below(3) });
-    let ttl_s = *rng.pick(&[0, 1, 3, 3600, 2_000_000]).expect("five");
+    let lifetime = Lifetime::Ttl(*rng.pick(&[0, 1, 3, 3600, 2_000_000]).expect("five"));
     let strictness = if rng.one_in(3) { Strictness::MustBeKnown } else { Strictness::MayBeUnknown };
-    Draft { app: AppNo::DEFAULT, to, data: Json::string(&"x".repeat(rng.below(20) as usize)), ttl_s, strictness, idempotency }
+    let collapse_key = rng.pick(&[None, None, Some("k"), Some("l")]).copied().flatten().map(CollapseKey::trusted);
+    let content = Content { collapse_key, ..Content::data(Json::string(&"x".repeat(rng.below(20) as usize))) };
+    Draft { lifetime, strictness, idempotency, ..Draft::new(AppNo::DEFAULT, to, content) }
 }
 
 fn prove(rng: &mut Rng, known: &Known) -> Option<Proofs> {

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use tidings_json::Json;
+use tidings_json::{Json, unescape};
 use tidings_model::{
-    Answer, AppNo, Attached, Code, Dev, DeviceId, Draft, Fact, Idempotency, Leave, Limits, Millis, Position, Print, RegNo, Register,
-    Request, SocketId, Strictness, Target, Uid,
+    Answer, AppNo, Attached, Code, Content, Dev, DeviceId, Draft, Fact, Idempotency, Leave, Lifetime, Limits, Millis, Position, Print,
+    RegNo, Register, Request, SocketId, Target, Uid,
 };
 
 use super::history::Rng;
@@ -82,14 +82,7 @@ impl Pipeline {
             _ => {
                 let idempotency = (self.rng.below(2) == 0).then(|| Idempotency { key: [self.rng.below(30) as u8; 16], request: 0 });
                 let data = Json::string(&self.tickets.to_string());
-                Request::Publish(Draft {
-                    app: AppNo::DEFAULT,
-                    to: Target::Uids(vec![uid]),
-                    data,
-                    ttl_s: 60,
-                    strictness: Strictness::MayBeUnknown,
-                    idempotency,
-                })
+                Request::Publish(Draft { idempotency, ..Draft::new(AppNo::DEFAULT, Target::Uids(vec![uid]), Content::data(data)) })
             }
         };
         self.asked.insert(self.tickets, request.clone());
@@ -171,7 +164,7 @@ impl Pipeline {
         for entry in self.store.read(Position::ZERO, self.store.durable()).entries {
             match &*entry.fact {
                 Fact::Published(message) => {
-                    let ticket: u64 = message.data.as_string().and_then(|text| text.parse().ok()).expect("a ticket");
+                    let ticket: u64 = unescape(message.content.body.text()).and_then(|text| text.parse().ok()).expect("a ticket");
                     assert!(stored.insert(ticket, (message.id.to_string(), entry.at)).is_none(), "stored twice");
                     assert!(message.idempotency.is_none_or(|idempotency| keys.insert(idempotency.key)), "a key made two messages");
                 }
@@ -197,14 +190,8 @@ impl Pipeline {
     fn check_online(&mut self, dead: &BTreeSet<RegNo>) {
         let serving = self.sockets.values().filter(|(reg, dev)| dev.is_some() && !dead.contains(reg)).count();
         self.tickets += 1;
-        let draft = Draft {
-            app: AppNo::DEFAULT,
-            to: Target::All,
-            data: Json::string(&self.tickets.to_string()),
-            ttl_s: 0,
-            strictness: Strictness::MayBeUnknown,
-            idempotency: None,
-        };
+        let content = Content::data(Json::string(&self.tickets.to_string()));
+        let draft = Draft { lifetime: Lifetime::Ttl(0), ..Draft::new(AppNo::DEFAULT, Target::All, content) };
         self.store.ask(self.tickets, Request::Publish(draft));
         self.store.decide(Millis(self.now));
         self.store.append(Fault::None);

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
-    Accepted, Adopt, Answer, Attached, Code, Dev, Draft, Fact, Idempotency, Limits, MailboxQuery, MessageId, Millis, Named, Page, Position,
-    Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target, Targets, Token, Uid,
+    Accepted, Adopt, Answer, Attached, Code, CollapseKey, Counted, Dev, Draft, Fact, Idempotency, Lifetime, Limits, MailboxQuery,
+    MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::history::{Act, Outcome};
@@ -34,6 +34,9 @@ struct Message {
     expires: u64,
     time: u64,
     len: usize,
+    key: Option<CollapseKey>,
+    /// Mailboxes that it has left for a newer one with its key.
+    left: BTreeSet<Dev>,
 }
 
 #[derive(Clone, Copy)]
@@ -85,6 +88,7 @@ impl Reference {
                 }
             }
             (Act::Ask(Request::Publish(draft)), Outcome::Answer(answer)) => self.publish(draft, answer, facts, context),
+            (Act::Ask(Request::Count(draft)), Outcome::Answer(answer)) => self.count(draft, answer, facts, context),
             (Act::Ask(Request::Prove(proofs)), _) => self.prove(proofs, facts, context),
             (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),
             (Act::Ask(Request::Disconnect(named)), Outcome::Answer(answer)) => self.disconnect(named, answer, facts, context),
@@ -288,29 +292,61 @@ impl Reference {
             );
             return;
         }
+        let (devs, _) = self.targets(&draft.to);
+        let counted = match answer {
+            Answer::Accepted(accepted) => {
+                let Accepted { expires, devices, online, .. } = *accepted;
+                Answer::Counted(Counted { expires, devices, online, invalid: accepted.invalid.clone() })
+            }
+            other => other.clone(),
+        };
+        self.count(draft, &counted, &[], context);
+        let Answer::Accepted(accepted) = answer else { return };
+        assert_eq!((accepted.id.time_ms(), accepted.replayed), (self.now, false), "{context}");
+        let stored = facts.iter().find_map(|(at, _, fact)| if let Fact::Published(message) = fact { Some((*at, message)) } else { None });
+        assert_eq!(stored.map(|(at, message)| (at, message.id)), Some((accepted.at, accepted.id)), "{context}");
+        let targets = if draft.to == Target::All { Targets::Everyone } else { Targets::Devices(devs) };
+        assert_eq!(stored.map(|(_, message)| &message.targets), Some(&targets), "{context}");
+        self.supersede(&targets, draft.content.collapse_key.as_ref());
+        if let Some(idempotency) = draft.idempotency {
+            self.keys.insert(idempotency.key, (idempotency.request, self.now + Limits::IDEMPOTENCY_S * 1000, accepted.clone()));
+        }
+        let (at, id, expires) = (accepted.at, accepted.id, accepted.expires.0);
+        let (len, key) = (draft.content.body.text().len(), draft.content.collapse_key.clone());
+        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left: BTreeSet::new() });
+    }
+
+    /// What a draft would be accepted with, or its refusal.
+    fn count(&self, draft: &Draft, answer: &Answer, facts: Facts<'_>, context: &str) {
+        assert!(facts.iter().all(|(.., fact)| matches!(fact, Fact::Presence(_))), "{context}");
         let (devs, unknown) = self.targets(&draft.to);
         if draft.strictness == Strictness::MustBeKnown && !unknown.is_empty() {
             assert!(matches!(answer, Answer::Refused(refusal) if refusal.code == unknown[0]), "{context}");
             return;
         }
-        let Answer::Accepted(accepted) = answer else { panic!("{context}") };
+        let Answer::Counted(counted) = answer else { panic!("{context}") };
         let online = devs.iter().filter(|dev| self.serving(**dev).is_some()).count();
-        assert_eq!((accepted.devices as usize, accepted.online as usize), (devs.len(), online), "{context}");
-        assert_eq!(accepted.invalid.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), unknown, "{context}");
-        assert_eq!(
-            (accepted.expires.0, accepted.id.time_ms(), accepted.replayed),
-            (self.now + u64::from(draft.ttl_s) * 1000, self.now, false),
-            "{context}"
-        );
-        let stored = facts.iter().find_map(|(at, _, fact)| if let Fact::Published(message) = fact { Some((*at, message)) } else { None });
-        assert_eq!(stored.map(|(at, message)| (at, message.id)), Some((accepted.at, accepted.id)), "{context}");
-        let targets = if draft.to == Target::All { Targets::Everyone } else { Targets::Devices(devs) };
-        assert_eq!(stored.map(|(_, message)| &message.targets), Some(&targets), "{context}");
-        if let Some(idempotency) = draft.idempotency {
-            self.keys.insert(idempotency.key, (idempotency.request, self.now + Limits::IDEMPOTENCY_S * 1000, accepted.clone()));
+        assert_eq!((counted.devices as usize, counted.online as usize), (devs.len(), online), "{context}");
+        assert_eq!(counted.invalid.iter().map(|invalid| invalid.code).collect::<Vec<_>>(), unknown, "{context}");
+        let Lifetime::Ttl(ttl_s) = draft.lifetime else { panic!("{context}") };
+        assert_eq!(counted.expires.0, self.now + u64::from(ttl_s) * 1000, "{context}");
+    }
+
+    /// Whatever has this key leaves the mailboxes of the registrations that a new one is for, or everybody's broadcasts.
+    fn supersede(&mut self, targets: &Targets, key: Option<&CollapseKey>) {
+        let Some(key) = key else { return };
+        let is_wide = *targets == Targets::Everyone;
+        let regs: BTreeSet<RegNo> = match targets {
+            Targets::Everyone => BTreeSet::new(),
+            Targets::Devices(devs) => devs.iter().map(|dev| self.device(*dev).reg).collect(),
+        };
+        let of = (0..self.devices.len() as u32).map(Dev).filter(|dev| is_wide || regs.contains(&self.device(*dev).reg));
+        let of: Vec<Dev> = of.collect();
+        for older in self.messages.iter_mut().filter(|older| older.key.as_ref() == Some(key)) {
+            if (older.targets == Targets::Everyone) == is_wide {
+                older.left.extend(&of);
+            }
         }
-        let (at, id, expires) = (accepted.at, accepted.id, accepted.expires.0);
-        self.messages.push(Message { at, id, targets, expires, time: self.now, len: draft.data.as_str().len() });
     }
 
     /// The devices that a target means, and why some mean none.
@@ -420,8 +456,10 @@ impl Reference {
             message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time
         };
         let is_for = |message: &&Message| match &message.targets {
-            Targets::Everyone => true,
-            Targets::Devices(devs) => self.whose(query.dev, message.at).is_some_and(|dev| devs.contains(&dev)),
+            Targets::Everyone => message.left.is_empty(),
+            Targets::Devices(devs) => {
+                self.whose(query.dev, message.at).is_some_and(|dev| devs.contains(&dev) && !message.left.contains(&dev))
+            }
         };
         let waits = self.messages.iter().filter(is_inside).filter(is_for).filter(|message| !self.had.contains(&(query.dev, message.at)));
         waits.map(|message| (message.at, message.len)).collect()

@@ -15,6 +15,7 @@ use crate::log::segments::{Segments, Sizes};
 use crate::memory::{MemLog, dice_of};
 use crate::open::{Logs, OnDisk as Found, Outside, start};
 use crate::shell::Source;
+use crate::snapshot::Snapshots;
 use crate::{Appended, Config, EventQuery, Fault, Lane, MemStore, Owner, Store};
 
 pub(super) trait Subject {
@@ -120,6 +121,7 @@ pub(super) struct OnDisk {
     seed: u64,
     starts: u64,
     now: Arc<AtomicU64>,
+    asked: u32,
     running: Option<(Store, Owner)>,
 }
 
@@ -130,7 +132,7 @@ impl OnDisk {
             Under::Memory => Some(Arc::default()),
         };
         let dir = TempDir::new().expect("a folder");
-        let mut new = Self { dir, log, running_on: None, seed, starts: 0, now: Arc::default(), running: None };
+        let mut new = Self { dir, log, running_on: None, seed, starts: 0, now: Arc::default(), asked: 0, running: None };
         new.start();
         new
     }
@@ -173,7 +175,13 @@ impl OnDisk {
         owner.close().expect("it closes");
     }
 
-    /// The views as they grew and the views rebuilt from the log alone are the same rows.
+    /// In the middle of a history, while the views are written.
+    fn take_snapshot(&self) {
+        let now = Millis(self.now.load(Ordering::SeqCst));
+        Snapshots::of(self.dir.path()).make(&self.dir.path().join("state.db"), now).expect("there is room");
+    }
+
+    /// The views as they grew, those of a snapshot and what came after it, and those rebuilt from the log alone are the same rows.
     pub(super) fn check_rebuild(&mut self) {
         self.stop();
         if let Some(log) = &self.log {
@@ -182,19 +190,27 @@ impl OnDisk {
         let state: PathBuf = self.dir.path().join("state.db");
         let now = self.now.load(Ordering::SeqCst);
         let grown = dump::dump(&state, now);
-        for suffix in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{suffix}", state.display()));
+        let snapshots = self.dir.path().join("snapshots");
+        assert!(snapshots.is_dir(), "there is a snapshot to begin from");
+        for from in ["a snapshot", "nothing"] {
+            for suffix in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{suffix}", state.display()));
+            }
+            self.start();
+            self.stop();
+            // The start itself is one fact more, which changes no row.
+            assert_eq!(grown, dump::dump(&state, now), "from {from}");
+            let _ = std::fs::remove_dir_all(&snapshots);
         }
-        self.start();
-        self.stop();
-        let rebuilt = dump::dump(&state, now);
-        // The start itself is one fact more, which changes no row.
-        assert_eq!(grown, rebuilt);
     }
 }
 
 impl Subject for OnDisk {
     fn ask(&mut self, request: Request) -> Answer {
+        self.asked += 1;
+        if self.asked == 100 {
+            self.take_snapshot();
+        }
         let (tell, told) = sync_channel(1);
         let reply = Box::new(move |answer| tell.send(answer).expect("somebody waits"));
         assert!(self.store().ask(Lane::Devices, request, reply).is_ok());

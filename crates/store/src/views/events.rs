@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidings_model::{
-    AppName, AppNo, Batch, DirectProof, Entry, Event, EventId, Fact, Position, Published, RegNo, Registered, Reported, What, Who,
+    AppName, AppNo, Batch, DirectProof, Entry, Event, EventId, Fact, MessageId, Position, RegNo, Registered, Reported, Told, What, Who,
 };
 
 use super::{Base, Key, Reg, Row};
@@ -131,17 +131,18 @@ fn of_reg(source: &Source<'_>, no: Option<RegNo>, what: impl FnOnce(Who) -> What
     Ok(Some((reg.app, what(who(&reg)))))
 }
 
-fn message(source: &Source<'_>, at: Position) -> Result<Option<Arc<Published>>, ReadError> {
-    (source.published)(at)
+/// The id of a message, and what its sender gave it to come back.
+fn message(source: &Source<'_>, at: Option<Position>) -> Result<(Option<MessageId>, Option<Arc<str>>), ReadError> {
+    let found = at.map_or(Ok(None), |at| (source.published)(at))?;
+    Ok(found.map_or((None, None), |message| (Some(message.id), message.content.meta.clone())))
 }
 
 fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, What)>, ReadError> {
     let Some(Row::Device(device)) = source.base.get(&Key::Device(proof.dev))? else { return Ok(None) };
     let Some(reg) = reg(source, device.reg)? else { return Ok(None) };
-    let id = message(source, proof.message)?.map(|message| message.id);
-    let what =
-        What::Reported { who: who(&reg), message: id, state: Some(proof.state), proof: Some(proof.proof), status: None, inferred: false };
-    Ok(Some((reg.app, what)))
+    let (message, meta) = message(source, Some(proof.message))?;
+    let (state, proof) = (Some(proof.state), Some(proof.proof));
+    Ok(Some((reg.app, What::Reported(Told { who: who(&reg), message, state, proof, status: None, inferred: false, meta }))))
 }
 
 fn reported(source: &Source<'_>, fact: &Reported) -> Result<Option<(AppNo, What)>, ReadError> {
@@ -149,9 +150,8 @@ fn reported(source: &Source<'_>, fact: &Reported) -> Result<Option<(AppNo, What)
     if fact.reg.is_some() && reg.is_none() {
         return Ok(None);
     }
-    let message = fact.message.map_or(Ok(None), |at| message(source, at))?.map(|message| message.id);
+    let (message, meta) = message(source, fact.message)?;
     let who = reg.map_or_else(Who::default, |reg| who(&reg));
-    let status = Some(fact.status.clone());
-    let what = What::Reported { who, message, state: fact.state, proof: fact.proof, status, inferred: fact.inferred };
-    Ok(Some((fact.app, what)))
+    let (state, proof, status) = (fact.state, fact.proof, Some(fact.status.clone()));
+    Ok(Some((fact.app, What::Reported(Told { who, message, state, proof, status, inferred: fact.inferred, meta }))))
 }

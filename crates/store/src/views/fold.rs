@@ -1,5 +1,6 @@
 //! What each fact does to the rows: the only place that knows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
@@ -7,7 +8,7 @@ use tidings_model::{
     Targets, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Cursor, Device, Kept, Key, Letter, Receipt, Reg, Row, Rows, User};
+use super::{Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Rows, Scope, User};
 use crate::ReadError;
 
 /// Applies one fact. The caller keeps the mark: below it nothing is applied twice.
@@ -20,10 +21,7 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
         Fact::Presence(fact) => presence(rows, fact),
         Fact::Erased(fact) => erased(rows, at, fact),
         Fact::Ghost(fact) => ghost(rows, at, time, fact),
-        Fact::Published(fact) => {
-            published(rows, at, time, fact, &entry.fact);
-            Ok(())
-        }
+        Fact::Published(fact) => published(rows, at, time, fact, &entry.fact),
         Fact::Proven(fact) => proven(rows, time, fact),
         Fact::Reported(fact) => {
             reported(rows, time, fact);
@@ -194,8 +192,9 @@ fn see(rows: &mut impl Rows, reg: RegNo, seen: Millis) -> Result<(), ReadError> 
     rows.raise(dev, Cursor { at, seen })
 }
 
-fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published, whole: &Arc<Fact>) {
-    let letter = Letter { expires: fact.expires, len: u32::try_from(fact.data.as_str().len()).unwrap_or(u32::MAX) };
+fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published, whole: &Arc<Fact>) -> Result<(), ReadError> {
+    let len = u32::try_from(fact.content.body.text().len()).unwrap_or(u32::MAX);
+    let letter = Letter { expires: fact.expires, len, superseded_by: None };
     // One that expires as it is born is for who is connected: no mailbox has it.
     let waits = fact.expires > time;
     match &fact.targets {
@@ -203,10 +202,32 @@ fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published,
         Targets::Devices(devs) if waits => devs.iter().for_each(|dev| rows.wait(*dev, at, letter)),
         Targets::Everyone | Targets::Devices(_) => {}
     }
+    for replaced in &fact.replaces {
+        match &replaced.devs {
+            Some(devs) => devs.iter().for_each(|dev| rows.supersede(*dev, replaced.message, at)),
+            None => rows.supersede_broadcast(fact.app, replaced.message, at),
+        }
+    }
+    if let Some(key) = &fact.content.collapse_key {
+        for scope in scopes(rows, fact)? {
+            rows.put(Key::Latest(scope, key.clone()), Row::Latest(Latest { at, expires: fact.expires }));
+        }
+    }
     if let Some(idempotency) = fact.idempotency {
         let until = time.after_s(Limits::IDEMPOTENCY_S);
         rows.put(Key::Kept(idempotency.key), Row::Kept(Kept { request: idempotency.request, at, until, fact: Some(whole.clone()) }));
     }
+    Ok(())
+}
+
+/// Where its collapse key holds: in its app, or in the registrations of its devices.
+fn scopes(rows: &mut impl Rows, fact: &Published) -> Result<BTreeSet<Scope>, ReadError> {
+    let Targets::Devices(devs) = &fact.targets else { return Ok(BTreeSet::from([Scope::App(fact.app)])) };
+    let mut scopes = BTreeSet::new();
+    for dev in devs {
+        scopes.extend(rows.device(*dev)?.map(|device| Scope::Reg(device.reg)));
+    }
+    Ok(scopes)
 }
 
 fn proven(rows: &mut impl Rows, time: Millis, fact: &Proven) -> Result<(), ReadError> {

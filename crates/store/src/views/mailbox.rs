@@ -91,7 +91,7 @@ impl<M: Mail + ?Sized> Wanted<'_, M> {
             };
             let walk = if from_wide { &mut self.wide } else { &mut self.direct };
             let Some((at, letter)) = walk.fetched.next() else { return Ok(None) };
-            if letter.expires > self.now && self.had.binary_search(&at).is_err() {
+            if letter.superseded_by.is_none() && letter.expires > self.now && self.had.binary_search(&at).is_err() {
                 return Ok(Some((at, letter)));
             }
         }

@@ -57,6 +57,18 @@ impl Rows for Maps {
         self.wide.insert((app, at), letter);
     }
 
+    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
+        if let Some(letter) = self.inbox.get_mut(&(dev, at)) {
+            letter.superseded_by = Some(by);
+        }
+    }
+
+    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
+        if let Some(letter) = self.wide.get_mut(&(app, at)) {
+            letter.superseded_by = Some(by);
+        }
+    }
+
     fn told(&mut self, reg: RegNo, online: bool) {
         if online {
             self.online.insert(reg);

@@ -31,10 +31,12 @@ CREATE INDEX reg_of_user ON reg(u);
 CREATE TABLE device(d INTEGER PRIMARY KEY, r INTEGER NOT NULL, print INTEGER NOT NULL, addr BLOB NOT NULL, heir_of INTEGER, born INTEGER NOT NULL, dead INTEGER NOT NULL);
 CREATE INDEX device_of_reg ON device(r);
 CREATE TABLE cur(d INTEGER PRIMARY KEY, pos INTEGER NOT NULL, seen INTEGER NOT NULL);
-CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
-CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
+CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
+CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
 CREATE TABLE rcpt(d INTEGER NOT NULL, pos INTEGER NOT NULL, st INTEGER NOT NULL, proof INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
 CREATE TABLE idem(bucket INTEGER NOT NULL, key BLOB NOT NULL, request INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
+CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
+CREATE INDEX latest_by_exp ON latest(exp);
 CREATE TABLE online(r INTEGER PRIMARY KEY);";
 
 /// Why a merge failed.
@@ -324,7 +326,7 @@ fn rebuild_marker(path: &Path) -> PathBuf {
 
 /// What `schema` said of format 1.
 const SCHEMA_1: u64 = 0x890b_f8b4;
-/// Format 1 knew no erased users, and not when a registration was made; dead ones were not looked up.
+/// Format 1 knew no collapse keys, so no message of it has been replaced; no erased users, and not when a registration was made; dead ones were not looked up.
 const FROM_1: &str = "
 CREATE TABLE user_2(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
 INSERT INTO user_2 SELECT u, a, uid FROM user;
@@ -334,7 +336,11 @@ ALTER TABLE reg ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
 DROP INDEX reg_of_user;
 CREATE INDEX reg_of_user ON reg(u);
 DROP INDEX device_of_reg;
-CREATE INDEX device_of_reg ON device(r);";
+CREATE INDEX device_of_reg ON device(r);
+ALTER TABLE wide ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inbox ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
+CREATE INDEX latest_by_exp ON latest(exp);";
 
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {

@@ -36,7 +36,7 @@ pub(crate) struct Owned {
 pub(crate) struct Source<'a> {
     pub read: Read<'a>,
     pub published: Bodies<'a>,
-    pub base: &'a dyn super::Base,
+    pub base: &'a dyn super::mailbox::Mail,
     /// The views have seen the log up to here.
     pub upto: Position,
     /// The oldest record kept.

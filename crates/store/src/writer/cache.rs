@@ -31,7 +31,7 @@ const GENERATION: usize = 20_000;
 fn weight(row: &Row) -> usize {
     match row {
         Row::Kept(Kept { fact: Some(fact), .. }) => match &**fact {
-            Fact::Published(message) => 600 + message.data.as_str().len(),
+            Fact::Published(message) => 600 + message.content.bytes(),
             _ => 200,
         },
         _ => 200,

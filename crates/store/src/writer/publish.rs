@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    Accepted, Answer, Code, Dev, Draft, Fact, Idempotency, Invalid, MessageId, Position, Published, Refusal, RegNo, Strictness, Target,
-    Targets, Token, Uid,
+    Accepted, Answer, Code, Counted, Dev, Draft, Fact, Idempotency, Invalid, Lifetime, Limits, MessageId, Millis, Position, Published,
+    Refusal, RegNo, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::{Beneath, SETTLED_BYTES, Writer};
@@ -25,6 +25,15 @@ struct Found {
     invalid: Vec<Invalid>,
 }
 
+/// A draft as it would be stored now.
+struct Wanted {
+    to: Target,
+    expires: Millis,
+    devices: u32,
+    online: u32,
+    found: Found,
+}
+
 impl<B: Beneath, T> Writer<B, T> {
     pub(super) fn publish(&mut self, draft: &Draft) -> Result<Answer, ReadError> {
         if let Some(idempotency) = draft.idempotency
@@ -35,12 +44,51 @@ impl<B: Beneath, T> Writer<B, T> {
         if self.layers.settled_bytes() > SETTLED_BYTES {
             return Ok(Answer::Refused(Refusal::new(Code::Overloaded, "more is decided than the views can follow; try again in a moment")));
         }
+        match self.wanted(draft)? {
+            Ok(wanted) => self.store(draft, wanted),
+            Err(refusal) => Ok(Answer::Refused(refusal)),
+        }
+    }
+
+    /// What publishing would answer. Nothing is stored, no key is used.
+    pub(super) fn count(&mut self, draft: &Draft) -> Result<Answer, ReadError> {
+        Ok(match self.wanted(draft)? {
+            Ok(Wanted { expires, devices, online, found, .. }) => {
+                Answer::Counted(Counted { expires, devices, online, invalid: found.invalid })
+            }
+            Err(refusal) => Answer::Refused(refusal),
+        })
+    }
+
+    fn wanted(&mut self, draft: &Draft) -> Result<Result<Wanted, Refusal>, ReadError> {
+        let expires = match self.expiry(draft.lifetime) {
+            Ok(expires) => expires,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let to = self.named(&draft.to)?;
         let found = match self.find(draft, &to)? {
             Ok(found) => found,
-            Err(refusal) => return Ok(Answer::Refused(refusal)),
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        self.store(draft, to, found)
+        let count = |devs: &BTreeSet<Dev>| u32::try_from(devs.len()).unwrap_or(u32::MAX);
+        let (devices, online) = match to {
+            Target::All => (self.layers.numbers().devices.get(&draft.app).copied().unwrap_or(0), self.presence.devices(draft.app)),
+            Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => (count(&found.devs), count(&found.online)),
+        };
+        Ok(Ok(Wanted { to, expires, devices, online, found }))
+    }
+
+    /// Judged here, as a repeated key is answered whatever the time is by now.
+    fn expiry(&self, lifetime: Lifetime) -> Result<Millis, Refusal> {
+        let refused = |why| Err(Refusal::new(Code::InvalidField, why).field("expires_at"));
+        match lifetime {
+            Lifetime::Ttl(seconds) => Ok(self.now.after_s(u64::from(seconds))),
+            Lifetime::Until(time) if time <= self.now => refused("expires_at has passed"),
+            Lifetime::Until(time) if time > self.now.after_s(u64::from(Limits::TTL_MAX_S)) => {
+                refused("expires_at is more than 28 days ahead")
+            }
+            Lifetime::Until(time) => Ok(time),
+        }
     }
 
     /// The tutorial's `id` becomes what it means: a known token, else a uid.
@@ -54,23 +102,16 @@ impl<B: Beneath, T> Writer<B, T> {
         Ok(Uid::parse(either).map_or_else(|_| Target::TokenOrUid(either.clone()), |uid| Target::Uids(vec![uid])))
     }
 
-    fn store(&mut self, draft: &Draft, to: Target, found: Found) -> Result<Answer, ReadError> {
-        let names = names_bytes(&to) + found.invalid.iter().map(|invalid| invalid.value.len() + 8).sum::<usize>();
-        let at = match self.room(1, draft.data.as_str().len() + names + found.devs.len() * 5 + 128) {
+    fn store(&mut self, draft: &Draft, wanted: Wanted) -> Result<Answer, ReadError> {
+        let Wanted { to, expires, devices, online, found: Found { devs, concerns, invalid, .. } } = wanted;
+        let replaces = self.replaced(draft, &to, &devs)?;
+        let names = names_bytes(&to) + invalid.iter().map(|invalid| invalid.value.len() + 8).sum::<usize>();
+        let numbers = devs.len() + replaces.iter().map(|replaced| 4 + replaced.devs.as_ref().map_or(0, Vec::len)).sum::<usize>();
+        let at = match self.room(1, draft.content.bytes() + names + numbers * 5 + 128) {
             Ok(at) => at,
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
-        let Found { devs, online, concerns, invalid } = found;
-        let (targets, devices, online) = match to {
-            Target::All => {
-                (Targets::Everyone, self.layers.numbers().devices.get(&draft.app).copied().unwrap_or(0), self.presence.devices(draft.app))
-            }
-            Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => {
-                let count = |devs: &BTreeSet<Dev>| u32::try_from(devs.len()).unwrap_or(u32::MAX);
-                let (devices, online) = (count(&devs), count(&online));
-                (Targets::Devices(devs.into_iter().collect()), devices, online)
-            }
-        };
+        let targets = if to == Target::All { Targets::Everyone } else { Targets::Devices(devs.into_iter().collect()) };
         let fact = Published {
             app: draft.app,
             id: MessageId::v7(self.now.0, self.dice.draw()),
@@ -79,9 +120,10 @@ impl<B: Beneath, T> Writer<B, T> {
             devices,
             online,
             invalid,
-            expires: self.now.after_s(u64::from(draft.ttl_s)),
-            data: draft.data.clone(),
+            expires,
+            content: draft.content.clone(),
             idempotency: draft.idempotency,
+            replaces,
         };
         let answer = accepted(at, &fact, false);
         self.put(Fact::Published(fact), concerns)?;
@@ -186,7 +228,7 @@ fn names_bytes(to: &Target) -> usize {
     match to {
         Target::All => 0,
         Target::Uids(uids) => uids.iter().map(|uid| uid.as_str().len() + 2).sum(),
-        Target::Tokens(tokens) => tokens.len() * 36,
+        Target::Tokens(tokens) => tokens.iter().map(|token| token.as_str().len() + 2).sum(),
         Target::TokenOrUid(either) => either.len() + 2,
     }
 }

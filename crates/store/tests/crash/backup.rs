@@ -22,12 +22,20 @@ fn a_backup_beside_a_busy_process_is_whole_and_has_all_that_was_answered_before(
             answered.take(&line);
         }
         // The process goes on while its answers are read by nobody but the pipe, then by this thread.
-        let reading = std::thread::Builder::new().spawn(move || out.lines().map_while(Result::ok).count()).expect("a thread");
+        let read = move || out.lines().map_while(Result::ok).collect::<Vec<_>>();
+        let reading = std::thread::Builder::new().spawn(read).expect("a thread");
         let made = tidings_store::backup(&data, &to).expect("it is made");
         process.kill().expect("it can be killed");
         process.wait().expect("it is dead");
         let after = reading.join().expect("it reads until the end");
-        assert!(made.was_live && answered.lines > 100 && after > 0, "{} before, {after} after", answered.lines);
+        assert!(made.was_live && answered.lines > 100 && !after.is_empty(), "{} before, {} after", answered.lines, after.len());
+        tidings_store::restore(&to, &back).expect("it is restored");
+        answered.check(&back);
+
+        // Of what the kill left, without a server: all of it.
+        let (to, back) = (dir.path().join("later"), dir.path().join("back later"));
+        after.iter().for_each(|line| answered.take(line));
+        assert!(!tidings_store::backup(&data, &to).expect("it is made").was_live);
         tidings_store::restore(&to, &back).expect("it is restored");
         answered.check(&back);
     }

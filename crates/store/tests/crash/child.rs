@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Strictness, Target, Uid,
+    Answer, AppNo, Content, Dev, DeviceId, Draft, Idempotency, Position, Print, Proofs, Register, Request, SocketId, Target, Uid,
 };
-use tidings_store::{Lane, Owner, Store};
+use tidings_store::{Health, Lane, Owner, Store};
 
 use crate::{open, variable};
 
@@ -68,12 +68,13 @@ impl Rng {
     }
 }
 
-/// Keeps `CALLERS` requests under way until one is refused because the store stopped.
+/// Keeps `CALLERS` requests under way until one is refused because the store stopped, or until there were as many as it was told.
 fn drive(store: &Store, seed: u64) {
+    let most = variable("TIDINGS_CRASH_REQUESTS").and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
     let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let (tell, told) = sync_channel(CALLERS);
     let mut under_way = 0;
-    for socket in 1.. {
+    for socket in 1..=most {
         let (label, request) = draw(&mut rng, socket);
         let tell = tell.clone();
         let reply = Box::new(move |answer| {
@@ -86,6 +87,10 @@ fn drive(store: &Store, seed: u64) {
             return;
         }
     }
+    if let Health::Stopped(why) = store.health() {
+        say(format!("@F {why}"));
+    }
+    std::process::abort();
 }
 
 fn finished(told: &Receiver<bool>) -> bool {
@@ -120,14 +125,14 @@ fn draw(rng: &mut Rng, socket: u64) -> (String, Request) {
 fn publish(rng: &mut Rng, idempotency: Option<Idempotency>) -> Request {
     let to = if rng.below(4) == 0 { Target::All } else { Target::Uids(vec![Uid::trusted(&format!("u{}", rng.below(40)))]) };
     let data = Json::string(&"x".repeat(rng.below(600) as usize));
-    Request::Publish(Draft { app: AppNo::DEFAULT, to, data, ttl_s: 86_400, strictness: Strictness::MayBeUnknown, idempotency })
+    Request::Publish(Draft { idempotency, ..Draft::new(AppNo::DEFAULT, to, Content::data(data)) })
 }
 
 fn line(label: &str, answer: &Answer) -> String {
     match answer {
         Answer::Attached(attached) => format!("@{label} {}", attached.token),
         Answer::Accepted(accepted) => format!("@{label} {} {}", accepted.id, accepted.at.raw()),
-        Answer::Done | Answer::Connected(_) | Answer::Closed(_) => format!("@{label}"),
+        Answer::Done | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) => format!("@{label}"),
         Answer::Refused(refusal) => format!("@X {}", refusal.code),
     }
 }

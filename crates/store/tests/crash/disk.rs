@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tidings_json::Json;
-use tidings_model::{Answer, AppNo, Code, Draft, Fact, Idempotency, MessageId, Request, Strictness, Target};
+use tidings_model::{Answer, AppNo, Code, Content, Draft, Fact, Idempotency, MessageId, Request, Target};
 use tidings_store::{Health, Store};
 
 use crate::audit::{ask, facts};
@@ -46,7 +46,7 @@ fn publish(store: &Store, number: u64) -> Result<MessageId, Code> {
     key[..8].copy_from_slice(&number.to_le_bytes());
     let idempotency = Some(Idempotency { key, request: number });
     let data = Json::string(&"x".repeat(4000));
-    let draft = Draft { app: AppNo::DEFAULT, to: Target::All, data, ttl_s: 86_400, strictness: Strictness::MayBeUnknown, idempotency };
+    let draft = Draft { idempotency, ..Draft::new(AppNo::DEFAULT, Target::All, Content::data(data)) };
     match ask(store, Request::Publish(draft)) {
         Answer::Accepted(accepted) => Ok(accepted.id),
         Answer::Refused(refusal) => Err(refusal.code),

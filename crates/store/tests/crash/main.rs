@@ -5,6 +5,7 @@ mod backup;
 mod child;
 mod disk;
 mod kill;
+mod power;
 mod strace;
 
 use std::path::Path;

@@ -22,7 +22,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
     match tidings_store::backup(&config.data, &flags.to) {
         Ok(made) => {
             let beside = if made.was_live { ", beside a running server" } else { "" };
-            say(&format!("{}  {} bytes, {} records{beside}", flags.to.display(), made.bytes, made.last));
+            say(&format!("{}  {} bytes, up to record {}{beside}", flags.to.display(), made.bytes, made.last));
             Exit::Done
         }
         Err(error) => failed(&error.to_string()),

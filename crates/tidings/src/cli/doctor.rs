@@ -40,7 +40,8 @@ pub(super) fn run(flags: &Flags) -> Exit {
 fn look(config: &Config) -> Vec<Finding> {
     let holder = tidings_store::holder(&config.data);
     let mut findings = vec![judge::folder(&config.data, holder)];
-    for (name, bind) in config.door.bind.iter().map(|bind| ("devices", *bind)).chain([("backend", config.backend)]) {
+    let doors = config.door.bind.iter().map(|bind| ("devices.bind", *bind)).chain([("backend.bind", config.backend)]);
+    for (name, bind) in doors.chain(config.sockets.map(|bind| ("backend.sockets", bind))) {
         findings.push(judge::port(name, bind, &port(bind), holder));
     }
     findings.push(judge::files(getrlimit(Resource::Nofile).maximum, config.door.max_connections));

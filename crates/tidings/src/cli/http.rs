@@ -16,15 +16,23 @@ const ANSWER_MAX: u64 = 16 << 20;
 
 pub(super) struct Answer {
     pub status: u16,
+    head: String,
     pub body: String,
 }
 
-/// POSTs JSON and asks for JSON.
-pub(super) fn post(url: &Url, path: &str, body: &str) -> io::Result<Answer> {
+impl Answer {
+    /// Whether a header stands in it.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.head.lines().filter_map(|line| line.split_once(':')).any(|(found, _)| found.eq_ignore_ascii_case(name))
+    }
+}
+
+/// POSTs JSON and asks for JSON. `lines`: more of the head, each with its line's end.
+pub(super) fn post(url: &Url, path: &str, lines: &str, body: &str) -> io::Result<Answer> {
     let mut stream = connect(url)?;
     write!(
         stream,
-        "POST {}{path} HTTP/1.0\r\nHost: {}\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {}{path} HTTP/1.0\r\nHost: {}\r\nAccept: application/json\r\nContent-Type: application/json\r\n{lines}Content-Length: {}\r\n\r\n{body}",
         url.path,
         url.authority,
         body.len()
@@ -58,7 +66,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut first = head.lines().next()?.split(' ');
     first.next().filter(|version| version.starts_with("HTTP/1."))?;
-    Some(Answer { status: first.next()?.parse().ok()?, body: body.to_owned() })
+    Some(Answer { status: first.next()?.parse().ok()?, head: head.to_owned(), body: body.to_owned() })
 }
 
 /// The code and its message, as the server says them.

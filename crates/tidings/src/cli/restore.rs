@@ -21,7 +21,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
     };
     match tidings_store::restore(&flags.from, &config.data) {
         Ok(restored) => {
-            say(&format!("{}  {} bytes, {} records", config.data.display(), restored.bytes, restored.last));
+            say(&format!("{}  {} bytes, up to record {}", config.data.display(), restored.bytes, restored.last));
             Exit::Done
         }
         Err(error) => failed(&error.to_string()),

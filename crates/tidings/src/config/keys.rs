@@ -168,6 +168,15 @@ pub(crate) const KEYS: &[Key] = &[
         form: Text(|config, text| address(text).map(|bind| config.backend = bind)),
     },
     Key {
+        name: "backend.sockets",
+        default: "",
+        says: "Where pages and services publish over Socket.IO, on the namespace /backend; 127.0.0.1:5002 is usual. Empty: nowhere. Loopback only, as there are no keys yet.",
+        form: Text(|config, text| {
+            config.sockets = if text.is_empty() { None } else { Some(address(text)?) };
+            Ok(())
+        }),
+    },
+    Key {
         name: "backend.tls.cert",
         default: "",
         says: "A PEM file with the certificate chain of the backend's listeners; empty: no TLS. Read again on SIGHUP.",
@@ -182,15 +191,6 @@ pub(crate) const KEYS: &[Key] = &[
         says: "A PEM file with its private key.",
         form: Text(|config, text| {
             config.backend_tls.key = (!text.is_empty()).then(|| text.into());
-            Ok(())
-        }),
-    },
-    Key {
-        name: "backend.sockets",
-        default: "",
-        says: "Where pages and services publish over Socket.IO, on the namespace /backend; 127.0.0.1:5002 is usual. Empty: nowhere. Loopback only, as there are no keys yet.",
-        form: Text(|config, text| {
-            config.sockets = if text.is_empty() { None } else { Some(address(text)?) };
             Ok(())
         }),
     },

@@ -254,3 +254,60 @@ fn events_are_kept_no_longer_than_the_log_that_they_are_read_from() {
         ["tidings.toml:2: retention.bodies_s is 60; it must be a number from 86400 to 315360000"]
     );
 }
+
+#[test]
+fn registration_says_what_is_missing_of_no_use_or_unreadable() {
+    let table: [(&str, &[&str]); 7] = [
+        (
+            "auth = 'jwt'",
+            &["tidings.toml:2: registration.auth is \"jwt\", which needs registration.jwt.secret_file, registration.jwt.public_key_file, \
+               registration.jwt.jwks_file"],
+        ),
+        ("auth = 'signed'", &["tidings.toml:2: registration.auth is \"signed\", which needs registration.signed.secret_file"]),
+        ("auth = 'callback'", &["tidings.toml:2: registration.auth is \"callback\", which needs registration.callback.url"]),
+        (
+            "jwt.secret_file = 'x'",
+            &["tidings.toml:2: registration.jwt.secret_file is of no use while registration.auth is \"none\" and not \"jwt\""],
+        ),
+        (
+            "auth = 'jwt'\njwt.secret_file = '/nowhere/secret'\njwt.jwks_file = '/nowhere/jwks'",
+            &[
+                "tidings.toml:3: registration.jwt.secret_file /nowhere/secret cannot be read: No such file or directory (os error 2)",
+                "tidings.toml:4: registration.jwt.jwks_file /nowhere/jwks cannot be read: No such file or directory (os error 2)",
+            ],
+        ),
+        (
+            "auth = 'callback'\ncallback.url = 'ftp://example.com/'",
+            &[
+                "tidings.toml:3: registration.callback.url must begin with http:// or https://",
+                "tidings.toml:2: registration.auth is \"callback\", which needs registration.callback.url",
+            ],
+        ),
+        ("auth = 'basic'", &["tidings.toml:2: registration.auth is \"basic\"; it must be none or jwt or signed or callback"]),
+    ];
+    for (text, expected) in table {
+        assert_eq!(problems(&format!("[registration]\n{text}\n")), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_short_secret_is_a_problem_and_is_not_shown() {
+    let (dir, path) = file("[registration]\nauth = 'signed'\nsigned.secret_file = 'SECRET'\n");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "too-short").unwrap();
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("SECRET", secret.to_str().unwrap())).unwrap();
+    let told = Config::check_file(&path).unwrap_err()[0].to_string();
+    assert!(
+        told.contains(":3: registration.signed.secret_file") && told.contains("holds 9 bytes") && !told.contains("too-short"),
+        "{told}"
+    );
+}
+
+#[test]
+fn checked_registration_may_be_reached_from_elsewhere() {
+    let (dir, path) = file("[devices]\nbind = '0.0.0.0:5000'\n[registration]\nauth = 'signed'\nsigned.secret_file = 'SECRET'\n");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "x".repeat(32)).unwrap();
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("SECRET", secret.to_str().unwrap())).unwrap();
+    assert!(Config::check_file(&path).unwrap().registration.config().is_some());
+}

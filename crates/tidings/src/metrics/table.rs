@@ -29,6 +29,7 @@ metrics! {
     "tidings_sockets_displaced" Counter "Sockets that lost their device to a newer socket" |now| now.sessions.displaced;
     "tidings_mail_windows" Counter "Windows of mail read for sockets that had missed it or had fallen behind" |now| now.sessions.windows;
     "tidings_replays_repeated" Counter "Replays begun anew, as nobody knew whether the app had heard them" |now| now.sessions.restarts;
+    "tidings_page_events_ignored" Counter "Page events from devices that may not send them (legacy.client_publish), with nobody to tell" |now| now.sessions.ignored_page_events;
     "tidings_sockets_moved" Counter "Sockets that went to their registration's worker" |now| now.sessions.moves;
     "tidings_broadcasts_walked" Counter "Broadcasts carried to sockets, counted per worker" |now| now.sessions.broadcasts_written;
     "tidings_directs_walked" Counter "Direct messages carried to sockets, counted per worker" |now| now.sessions.directs_written;
@@ -42,6 +43,9 @@ metrics! {
     "tidings_store_read_only" Gauge "1 while the store takes nothing, because the disk is full" |now| u64::from(now.read_only);
     "tidings_views_merges" Counter "Transactions of the views" |now| now.log.merges;
     "tidings_views_facts" Counter "Facts that the views have seen" |now| now.log.merged_facts;
+    "tidings_snapshots" Counter "Snapshots of the views made and checked: one a day" |now| now.log.snapshots;
+    "tidings_snapshots_failed" Counter "Snapshots that could not be made; without them the log is not trimmed" |now| now.log.failed_snapshots;
+    "tidings_log_segments_removed" Counter "Segments that left the log" |now| now.log.removed_segments;
     "tidings_store_refusals" Counter "Requests that the writer refused" |now| now.log.refused;
     "tidings_mailbox_pages" Counter "Pages of mailboxes and broadcasts read" |now| now.log.pages;
     "tidings_api_calls" Counter "Calls of the backend's listener" |now| now.calls.answered;

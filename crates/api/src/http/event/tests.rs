@@ -32,25 +32,27 @@ fn each_type_has_its_data() {
 fn a_report_carries_its_status_as_it_came() {
     let id = MessageId::v7(1, [0; 10]);
     let status = Json::trusted(r#"{"b":1e400,"a":[0.10]}"#);
-    let what = What::Reported {
+    let what = What::Reported(Told {
         who: somebody(),
         message: Some(id),
         state: Some(State::Reached),
         proof: Some(Proof::Engine),
         status: Some(status),
         inferred: true,
-    };
+        meta: Some("order \"7\"".into()),
+    });
     assert_eq!(
         written(what),
         format!(
-            "message.reported {{\"message_id\":\"{id}\",{WHO},\"state\":\"reached\",\"proof\":\"engine\",\"status\":{{\"b\":1e400,\"a\":[0.10]}},\"inferred\":true,\"reason\":null,\"meta\":null}}"
+            "message.reported {{\"message_id\":\"{id}\",{WHO},\"state\":\"reached\",\"proof\":\"engine\",\"status\":{{\"b\":1e400,\"a\":[0.10]}},\"inferred\":true,\"reason\":null,\"meta\":\"order \\\"7\\\"\"}}"
         )
     );
 }
 
 #[test]
 fn what_is_not_known_is_null() {
-    let what = What::Reported { who: Who::default(), message: None, state: None, proof: None, status: None, inferred: false };
+    let what =
+        What::Reported(Told { who: Who::default(), message: None, state: None, proof: None, status: None, inferred: false, meta: None });
     assert_eq!(
         written(what),
         r#"message.reported {"message_id":null,"uid":null,"token":null,"device_id":null,"state":null,"proof":null,"status":null,"inferred":false,"reason":null,"meta":null}"#

@@ -1,17 +1,20 @@
 //! Each fact's fields in their order: one pair of functions a tag.
 
+use std::sync::Arc;
+
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Code, Dev, DeviceId, DirectProof, Disconnected, Erased, Fact, Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence,
-    Print, Proof, Proven, Published, RegNo, Registered, Reported, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Fact, Ghost, Idempotency,
+    Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State,
+    Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Bytes, Encoded, Malformed, Put, VERSION, tag};
+use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag};
 
 type Taken<T> = Result<T, Malformed>;
 
 pub(crate) fn encode(fact: &Fact) -> Encoded {
-    let mut head = vec![VERSION];
+    let mut head = vec![version(fact)];
     let mut body = Vec::new();
     let tag = match fact {
         Fact::Started(fact) => put_started(&mut head, fact),
@@ -26,7 +29,7 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
             tag::DISCONNECTED
         }
         Fact::Published(fact) => {
-            body.extend_from_slice(fact.data.as_str().as_bytes());
+            body.extend_from_slice(fact.content.body.text().as_bytes());
             put_published(&mut head, fact)
         }
         Fact::Proven(fact) => put_proven(&mut head, fact),
@@ -39,13 +42,24 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
     Encoded { tag, head, body }
 }
 
-pub(super) fn knows(tag: u8) -> bool {
-    matches!(tag, tag::STARTED | tag::TICK | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED)
+/// The lowest that has every field of the fact.
+fn version(fact: &Fact) -> u8 {
+    match fact {
+        Fact::Published(fact) if !(fact.content.is_plain() && fact.replaces.is_empty()) => PUBLISHED_VERSION,
+        _ => VERSION,
+    }
+}
+
+pub(super) fn knows(tag: u8, version: u8) -> bool {
+    let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
+    let known = matches!(tag, tag::STARTED | tag::TICK | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED);
+    known && version <= newest
 }
 
 pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
     let mut bytes = Bytes::new(head);
-    if bytes.byte()? != VERSION {
+    let version = bytes.byte()?;
+    if version == 0 {
         return Err(Malformed("a fact has no version"));
     }
     if !matches!(tag, tag::PUBLISHED | tag::REPORTED) && !body.is_empty() {
@@ -60,7 +74,7 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::GHOST => Fact::Ghost(take_ghost(&mut bytes)?),
         tag::ERASED => Fact::Erased(take_erased(&mut bytes)?),
         tag::DISCONNECTED => Fact::Disconnected(Disconnected { regs: take_regs(&mut bytes)? }),
-        tag::PUBLISHED => Fact::Published(take_published(&mut bytes, body)?),
+        tag::PUBLISHED => Fact::Published(take_published(&mut bytes, body, version)?),
         tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
         tag::OVERFLOWED => Fact::Overflowed(take_overflowed(&mut bytes)?),
@@ -219,11 +233,43 @@ fn put_published(head: &mut Vec<u8>, fact: &Published) -> u8 {
         head.fixed(&idempotency.key);
         head.fixed(&idempotency.request.to_le_bytes());
     });
+    if head.first() == Some(&PUBLISHED_VERSION) {
+        put_more(head, &fact.content, &fact.replaces);
+    }
     tag::PUBLISHED
 }
 
-fn take_published(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<Published> {
-    Ok(Published {
+/// What version 2 has behind the fields of version 1.
+fn put_more(head: &mut Vec<u8>, content: &Content, replaces: &[Replaced]) {
+    head.flag(matches!(content.body, Body::Args(_)));
+    head.option(content.event_name.as_ref(), |head, name| head.text(name.as_str()));
+    head.option(content.collapse_key.as_ref(), |head, key| head.text(key.as_str()));
+    head.option(content.label.as_ref(), |head, label| head.text(label));
+    head.option(content.meta.as_ref(), |head, meta| head.text(meta));
+    head.list(replaces, |head, replaced| {
+        head.position(replaced.message);
+        head.option(replaced.devs.as_ref(), |head, devs| head.devs(devs));
+    });
+}
+
+fn take_more(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<(Content, Vec<Replaced>)> {
+    let body = if bytes.flag()? { Body::Args(take_json(body)?) } else { Body::Data(take_json(body)?) };
+    let content = Content {
+        body,
+        event_name: bytes.option(|bytes| bytes.text().map(EventName::trusted))?,
+        collapse_key: bytes.option(|bytes| bytes.text().map(CollapseKey::trusted))?,
+        label: bytes.option(|bytes| bytes.text().map(Into::into))?,
+        meta: bytes.option(|bytes| bytes.text().map(Into::into))?,
+    };
+    let replaces = bytes.list(|bytes| Ok(Replaced { message: bytes.position()?, devs: bytes.option(Bytes::devs)? }))?;
+    if content.is_plain() && replaces.is_empty() {
+        return Err(Malformed("a message has a later version than it needs"));
+    }
+    Ok((content, replaces))
+}
+
+fn take_published(bytes: &mut Bytes<'_>, body: &[u8], version: u8) -> Taken<Published> {
+    let mut fact = Published {
         app: AppNo(bytes.small()?),
         id: MessageId(bytes.array()?),
         to: take_target(bytes)?,
@@ -233,8 +279,14 @@ fn take_published(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<Published> {
         invalid: bytes.list(take_invalid)?,
         expires: bytes.millis()?,
         idempotency: bytes.option(|bytes| Ok(Idempotency { key: bytes.array()?, request: u64::from_le_bytes(bytes.array()?) }))?,
-        data: take_json(body)?,
-    })
+        content: Arc::new(Content::data(take_json(body)?)),
+        replaces: Vec::new(),
+    };
+    if version == PUBLISHED_VERSION {
+        let (content, replaces) = take_more(bytes, body)?;
+        (fact.content, fact.replaces) = (Arc::new(content), replaces);
+    }
+    Ok(fact)
 }
 
 fn take_json(body: &[u8]) -> Taken<Json> {

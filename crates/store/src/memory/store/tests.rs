@@ -2,8 +2,8 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Adopt, AppNo, Attached, Code, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave, Named, Print, Proof,
-    Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
+    Accepted, Adopt, AppNo, Attached, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave,
+    Lifetime, Named, Print, Proof, Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
 };
 
 use super::*;
@@ -102,7 +102,7 @@ fn leave(attached: &Attached) -> Request {
 }
 
 fn draft(to: Target) -> Draft {
-    Draft { app: AppNo::DEFAULT, to, data: Json::string("hello"), ttl_s: 3600, strictness: Strictness::MayBeUnknown, idempotency: None }
+    Draft::new(AppNo::DEFAULT, to, Content::data(Json::string("hello")))
 }
 
 fn to_uid(uid: &str) -> Draft {
@@ -396,9 +396,9 @@ fn only_news_becomes_a_fact_and_a_cursor_only_rises() {
 fn a_message_that_expires_as_it_is_born_waits_for_nobody() {
     let mut desk = Desk::new();
     let a = desk.attach(register("42", None, 1, 1));
-    desk.publish(Draft { ttl_s: 0, ..to_uid("42") });
-    desk.publish(Draft { ttl_s: 0, ..draft(Target::All) });
-    let second = desk.publish(Draft { ttl_s: 1, ..draft(Target::All) });
+    desk.publish(Draft { lifetime: Lifetime::Ttl(0), ..to_uid("42") });
+    desk.publish(Draft { lifetime: Lifetime::Ttl(0), ..draft(Target::All) });
+    let second = desk.publish(Draft { lifetime: Lifetime::Ttl(1), ..draft(Target::All) });
     assert_eq!(desk.mail(a.dev.expect("a ghost"), a.cursor), [second.at]);
     // Each round is a millisecond.
     desk.now += 998;
@@ -406,6 +406,110 @@ fn a_message_that_expires_as_it_is_born_waits_for_nobody() {
     assert_eq!(desk.mail(a.dev.expect("a ghost"), a.cursor), [second.at]);
     desk.round(Fault::None);
     assert!(desk.mail(a.dev.expect("a ghost"), a.cursor).is_empty(), "expired at its time, not after it");
+}
+
+fn keyed(key: &str, draft: Draft) -> Draft {
+    let content = Content { collapse_key: Some(CollapseKey::trusted(key)), ..(*draft.content).clone() };
+    Draft { content: Arc::new(content), ..draft }
+}
+
+#[test]
+fn only_the_newest_with_a_collapse_key_waits() {
+    let mut desk = Desk::new();
+    let (a, b) = (desk.attach(register("a", None, 1, 1)), desk.attach(register("b", None, 1, 2)));
+    let both = || draft(Target::Uids(vec![Uid::trusted("a"), Uid::trusted("b")]));
+    let plain = desk.publish(both());
+    let first = desk.publish(keyed("k", both()));
+    let other = desk.publish(keyed("l", both()));
+    let second = desk.publish(keyed("k", to_uid("a")));
+    let mail = |desk: &Desk, of: &Attached| desk.mail(of.dev.expect("a ghost"), of.cursor);
+    assert_eq!(mail(&desk, &a), [plain.at, other.at, second.at]);
+    assert_eq!(mail(&desk, &b), [plain.at, first.at, other.at], "it was not for b");
+    // Broadcasts are apart.
+    let wide = desk.publish(keyed("k", draft(Target::All)));
+    let newer = desk.publish(keyed("k", draft(Target::All)));
+    assert_eq!(mail(&desk, &a), [plain.at, other.at, second.at, newer.at]);
+    let replaced: Vec<Position> = desk
+        .facts()
+        .iter()
+        .flat_map(|fact| if let Fact::Published(message) = fact { message.replaces.clone() } else { Vec::new() })
+        .map(|old| old.message)
+        .collect();
+    assert_eq!(replaced, [first.at, wide.at]);
+    // One that expires as it is born takes the place all the same, and then nobody waits.
+    desk.publish(Draft { lifetime: Lifetime::Ttl(0), ..keyed("k", to_uid("a")) });
+    assert_eq!(mail(&desk, &a), [plain.at, other.at, newer.at]);
+}
+
+#[test]
+fn messages_decided_together_replace_one_another() {
+    let mut desk = Desk::new();
+    let a = desk.attach(register("42", None, 1, 1));
+    for _ in 0..3 {
+        desk.queue(Request::Publish(keyed("k", to_uid("42"))));
+    }
+    desk.round(Fault::None);
+    assert_eq!(desk.mail(a.dev.expect("a ghost"), a.cursor).len(), 1);
+}
+
+#[test]
+fn an_heir_does_not_get_what_was_replaced_in_the_mailbox_that_it_inherited() {
+    let mut desk = Desk::new();
+    let phone = desk.attach(register("42", None, 1, 1));
+    desk.ask(leave(&phone));
+    let old = desk.publish(keyed("k", to_uid("42")));
+    let laptop = desk.attach(register("42", None, 2, 2));
+    let dev = laptop.dev.expect("a ghost");
+    assert_eq!(desk.mail(dev, laptop.cursor), [old.at]);
+    let new = desk.publish(keyed("k", to_uid("42")));
+    assert_eq!(desk.mail(dev, laptop.cursor), [new.at]);
+    assert_eq!(desk.mail(phone.dev.expect("a ghost"), phone.cursor), [new.at]);
+}
+
+#[test]
+fn a_replaced_message_that_had_arrived_stays_reached() {
+    let mut desk = Desk::new();
+    let a = desk.attach(register("42", None, 1, 1));
+    let dev = a.dev.expect("a ghost");
+    let old = desk.publish(keyed("k", to_uid("42")));
+    desk.publish(keyed("k", to_uid("42")));
+    // The proof was on its way when the newer one was decided: it wins.
+    desk.ask(prove(dev, old.at, &[old.at]));
+    assert_eq!(desk.events(EventType::MessageReported), 1);
+}
+
+#[test]
+fn a_time_of_expiry_is_ahead_and_within_28_days() {
+    let mut desk = Desk::new();
+    let until = |time: u64| Draft { lifetime: Lifetime::Until(Millis(time)), ..draft(Target::All) };
+    let month = 28 * 86_400_000;
+    for time in [0, desk.now, desk.now + 1, desk.now + month + 100] {
+        let refusal = desk.refusal(Request::Publish(until(time)));
+        assert_eq!((refusal.code, refusal.field), (Code::InvalidField, Some("expires_at")), "{time}");
+    }
+    let soon = desk.now + 100;
+    let mut keyed = until(soon);
+    keyed.idempotency = Some(Idempotency { key: [1; 16], request: 5 });
+    assert_eq!(desk.publish(keyed.clone()).expires, Millis(soon));
+    assert_eq!(desk.publish(until(desk.now + month)).expires, Millis(desk.now - 1 + month));
+    // The same request is answered as ever, also when its time has passed.
+    desk.later(1000);
+    assert!(desk.publish(keyed).replayed);
+}
+
+#[test]
+fn counting_stores_nothing_and_uses_no_key() {
+    let mut desk = Desk::new();
+    desk.attach(register("42", None, 1, 1));
+    let facts = desk.facts().len();
+    let mut dry = to_uid("42");
+    dry.idempotency = Some(Idempotency { key: [1; 16], request: 5 });
+    let Answer::Counted(counted) = desk.ask(Request::Count(dry.clone())) else { panic!("not counted") };
+    assert_eq!((counted.devices, counted.online, counted.invalid.len()), (1, 1, 0));
+    let Answer::Counted(nobody) = desk.ask(Request::Count(to_uid("43"))) else { panic!("not counted") };
+    assert_eq!((nobody.devices, nobody.invalid.len()), (0, 1));
+    assert_eq!(desk.facts().len(), facts);
+    assert!(!desk.publish(dry).replayed);
 }
 
 #[test]
@@ -477,9 +581,7 @@ fn a_report_that_names_its_message_proves_it_once() {
         .events(&query)
         .events
         .into_iter()
-        .filter_map(
-            |event| if let What::Reported { message, state, inferred, .. } = event.what { Some((message, state, inferred)) } else { None },
-        )
+        .filter_map(|event| if let What::Reported(told) = event.what { Some((told.message, told.state, told.inferred)) } else { None })
         .collect();
     let reached = Some(State::Reached);
     assert_eq!(

@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Attached, BroadcastQuery, Draft, EventId, MailboxQuery, Page, Position, Print, Register, Request, SocketId, Strictness,
-    Target, Uid,
+    Answer, AppNo, Attached, BroadcastQuery, Content, Draft, EventId, Lifetime, MailboxQuery, Page, Position, Print, Register, Request,
+    SocketId, Target, Uid,
 };
 
 use super::*;
@@ -22,6 +22,11 @@ struct Archive {
     owner: Option<Owner>,
     archivist: Archivist,
     now: Millis,
+}
+
+fn message(to: Target, ttl_s: u32) -> Request {
+    let data = Json::string(&"x".repeat(500));
+    Request::Publish(Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, Content::data(data)) })
 }
 
 impl Archive {
@@ -73,9 +78,7 @@ impl Archive {
     }
 
     fn publish(&self, to: Target, ttl_s: u32) -> Position {
-        let data = Json::string(&"x".repeat(500));
-        let draft = Draft { app: AppNo::DEFAULT, to, data, ttl_s, strictness: Strictness::MayBeUnknown, idempotency: None };
-        match self.ask(Request::Publish(draft)) {
+        match self.ask(message(to, ttl_s)) {
             Answer::Accepted(accepted) => accepted.at,
             other => panic!("{other:?}"),
         }
@@ -83,8 +86,16 @@ impl Archive {
 
     /// Enough for a few segments.
     fn fill(&self) {
-        for n in 0..60 {
-            self.publish(Target::Uids(vec![Uid::trusted(&format!("nobody {n}"))]), 60);
+        for _ in 0..6 {
+            let (tell, told) = sync_channel(10);
+            for n in 0..10 {
+                let tell = tell.clone();
+                let request = message(Target::Uids(vec![Uid::trusted(&format!("nobody {n}"))]), 60);
+                assert!(
+                    self.store.ask(Lane::Backends, request, Box::new(move |answer| tell.send(answer).expect("somebody waits"))).is_ok()
+                );
+            }
+            assert_eq!(told.iter().take(10).count(), 10, "every request is answered");
         }
         // A page waits until the views have followed.
         self.wide(Position::ZERO);
@@ -131,7 +142,7 @@ impl Archive {
     }
 
     fn first(&self) -> u64 {
-        self.archivist.log.sealed().expect("readable").first().map_or(u64::MAX, |segment| segment.first)
+        self.archivist.log.sealed().first().map_or(u64::MAX, |segment| segment.first)
     }
 
     fn lose_state(&self) {
@@ -150,6 +161,8 @@ fn the_log_is_trimmed_behind_two_snapshots_and_an_older_cursor_has_expired() {
     let before = archive.first();
     archive.age(8);
     assert!(archive.first() > before, "something went");
+    let counters = archive.store.counters();
+    assert!((counters.snapshots, counters.failed_snapshots) == (3, 0) && counters.removed_segments > 0, "{counters:?}");
     let Err(EventsError::Expired { oldest }) = archive.events(Some(cursor)) else { panic!("it is older than the log") };
     assert!(archive.events(Some(oldest)).is_ok(), "the oldest one that is named can be gone on from");
     assert!(archive.events(None).is_ok());

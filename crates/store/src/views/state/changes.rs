@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
-use tidings_model::{AppNo, Dev, Limits, Position, RegNo};
+use tidings_model::{AppNo, CollapseKey, Dev, Limits, Position, RegNo};
 
 use super::{put_meta, rows};
 use crate::ReadError;
 use crate::log::segment::io;
-use crate::views::{Cursor, Device, Kept, Key, Letter, Numbers, Receipt, Reg, Row, Rows, User};
+use crate::views::{Cursor, Device, Kept, Key, Latest, Letter, Numbers, Receipt, Reg, Row, Rows, Scope, User};
 
 pub(super) struct Changes<'c> {
     conn: &'c Connection,
@@ -17,6 +17,9 @@ pub(super) struct Changes<'c> {
     raised: BTreeMap<Dev, Cursor>,
     inbox: BTreeMap<(Dev, Position), Letter>,
     wide: BTreeMap<(AppNo, Position), Letter>,
+    /// Who took whose place, of letters that earlier merges have written.
+    gone_inbox: BTreeMap<(Dev, Position), Position>,
+    gone_wide: BTreeMap<(AppNo, Position), Position>,
     told: BTreeMap<RegNo, bool>,
     before: Numbers,
     numbers: Numbers,
@@ -57,6 +60,20 @@ impl Rows for Changes<'_> {
         self.wide.insert((app, at), letter);
     }
 
+    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
+        match self.inbox.get_mut(&(dev, at)) {
+            Some(letter) => letter.superseded_by = Some(by),
+            None => drop(self.gone_inbox.insert((dev, at), by)),
+        }
+    }
+
+    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
+        match self.wide.get_mut(&(app, at)) {
+            Some(letter) => letter.superseded_by = Some(by),
+            None => drop(self.gone_wide.insert((app, at), by)),
+        }
+    }
+
     fn told(&mut self, reg: RegNo, online: bool) {
         self.told.insert(reg, online);
     }
@@ -74,6 +91,8 @@ impl<'c> Changes<'c> {
             raised: BTreeMap::new(),
             inbox: BTreeMap::new(),
             wide: BTreeMap::new(),
+            gone_inbox: BTreeMap::new(),
+            gone_wide: BTreeMap::new(),
             told: BTreeMap::new(),
             before: numbers.clone(),
             numbers,
@@ -91,10 +110,16 @@ impl<'c> Changes<'c> {
             raise.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64])?;
         }
         for ((app, at), letter) in &self.wide {
-            put_letter(conn, "INSERT INTO wide VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", app.0, *at, letter)?;
+            put_letter(conn, "INSERT INTO wide VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", app.0, *at, letter)?;
         }
         for ((dev, at), letter) in &self.inbox {
-            put_letter(conn, "INSERT INTO inbox VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", dev.0, *at, letter)?;
+            put_letter(conn, "INSERT INTO inbox VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", dev.0, *at, letter)?;
+        }
+        for ((app, at), by) in &self.gone_wide {
+            mark_gone(conn, "UPDATE wide SET gone = ?3 WHERE a = ?1 AND pos = ?2", app.0, *at, *by)?;
+        }
+        for ((dev, at), by) in &self.gone_inbox {
+            mark_gone(conn, "UPDATE inbox SET gone = ?3 WHERE d = ?1 AND pos = ?2", dev.0, *at, *by)?;
         }
         for (reg, online) in &self.told {
             let sql = if *online { "INSERT INTO online VALUES(?1) ON CONFLICT DO NOTHING" } else { "DELETE FROM online WHERE r = ?1" };
@@ -117,6 +142,7 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
         }
         (Key::Receipt(dev, at), Row::Receipt(receipt)) => put_receipt(conn, *dev, *at, receipt),
         (Key::Kept(key), Row::Kept(kept)) => put_kept(conn, key, kept),
+        (Key::Latest(scope, key), Row::Latest(latest)) => put_latest(conn, *scope, key, *latest),
         // A uid and a token are columns of the user and the registration.
         (Key::Uid(..) | Key::Token(_), _) => Ok(()),
         (key, row) => Err(rusqlite::Error::ToSqlConversionFailure(format!("{key:?} is no key of {row:?}").into())),
@@ -124,7 +150,12 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
 }
 
 fn put_letter(conn: &Connection, sql: &str, of: u32, at: Position, letter: &Letter) -> rusqlite::Result<()> {
-    conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, sql_time(letter.expires.0), letter.len]).map(drop)
+    let by = letter.superseded_by.unwrap_or(Position::ZERO);
+    conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, sql_time(letter.expires.0), letter.len, by.raw() as i64]).map(drop)
+}
+
+fn mark_gone(conn: &Connection, sql: &str, of: u32, at: Position, by: Position) -> rusqlite::Result<()> {
+    conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, by.raw() as i64]).map(drop)
 }
 
 /// Log time that fits SQLite's integers.
@@ -169,6 +200,13 @@ fn put_kept(conn: &Connection, key: &[u8; 16], kept: &Kept) -> rusqlite::Result<
     let day = Limits::IDEMPOTENCY_S * 1000;
     let bucket = kept.until.0.saturating_sub(day) / day;
     put.execute(params![sql_time(bucket), key, kept.request as i64, kept.at.raw() as i64, sql_time(kept.until.0)]).map(drop)
+}
+
+fn put_latest(conn: &Connection, scope: Scope, key: &CollapseKey, latest: Latest) -> rusqlite::Result<()> {
+    let mut put = conn
+        .prepare_cached("INSERT INTO latest VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET pos = excluded.pos, exp = excluded.exp")?;
+    let (kind, of) = rows::scope_columns(scope);
+    put.execute(params![kind, of, key.as_str(), latest.at.raw() as i64, sql_time(latest.expires.0)]).map(drop)
 }
 
 fn write_numbers(conn: &Connection, before: &Numbers, now: &Numbers) -> rusqlite::Result<()> {

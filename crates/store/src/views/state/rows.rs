@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use tidings_model::{AppNo, Dev, DeviceId, Millis, Position, Print, RegNo, State, Token, Uid, UserNo, Why};
+use tidings_model::{AppNo, CollapseKey, Dev, DeviceId, Millis, Position, Print, RegNo, State, Token, Uid, UserNo, Why};
 
 use super::StateReader;
 use crate::ReadError;
 use crate::log::{codec, segment::io};
 use crate::views::mailbox::{Mail, Order, Shelf, Span};
-use crate::views::{Base, Cursor, Device, Kept, Key, Letter, Receipt, Reg, Row, User};
+use crate::views::{Base, Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Scope, User};
 
 impl Base for StateReader {
     fn get(&self, key: &Key) -> Result<Option<Row>, ReadError> {
@@ -49,6 +49,7 @@ pub(super) fn get(conn: &Connection, key: &Key) -> Found {
         }
         Key::Receipt(dev, at) => get_receipt(conn, *dev, *at),
         Key::Kept(key) => get_kept(conn, key),
+        Key::Latest(scope, key) => get_latest(conn, *scope, key),
     }
 }
 
@@ -135,6 +136,22 @@ fn get_receipt(conn: &Connection, dev: Dev, at: Position) -> Found {
     row.optional().map(Option::flatten)
 }
 
+fn get_latest(conn: &Connection, scope: Scope, key: &CollapseKey) -> Found {
+    let mut select = conn.prepare_cached("SELECT pos, exp FROM latest WHERE kind = ?1 AND of = ?2 AND key = ?3")?;
+    let (kind, of) = scope_columns(scope);
+    let row = select
+        .query_row(params![kind, of, key.as_str()], |row| Ok(Row::Latest(Latest { at: position(row, 0)?, expires: millis(row, 1)? })));
+    row.optional()
+}
+
+/// The columns `kind` and `of` of `latest`.
+pub(super) fn scope_columns(scope: Scope) -> (u8, u32) {
+    match scope {
+        Scope::App(app) => (0, app.0),
+        Scope::Reg(reg) => (1, reg.0),
+    }
+}
+
 /// Keys lie in buckets of a day; one that is still kept is in the newest bucket or the one before.
 fn get_kept(conn: &Connection, key: &[u8; 16]) -> Found {
     let newest = conn
@@ -157,22 +174,23 @@ fn get_kept(conn: &Connection, key: &[u8; 16]) -> Found {
 fn letters(conn: &Connection, span: Span, order: Order, limit: usize) -> rusqlite::Result<Vec<(Position, Letter)>> {
     let (sql, of) = match (span.shelf, order) {
         (Shelf::Inbox(dev), Order::Oldest) => {
-            ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", dev.0)
+            ("SELECT pos, exp, len, gone FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", dev.0)
         }
         (Shelf::Inbox(dev), Order::Newest) => {
-            ("SELECT pos, exp, len FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", dev.0)
+            ("SELECT pos, exp, len, gone FROM inbox WHERE d = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", dev.0)
         }
         (Shelf::Wide(app), Order::Oldest) => {
-            ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", app.0)
+            ("SELECT pos, exp, len, gone FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", app.0)
         }
         (Shelf::Wide(app), Order::Newest) => {
-            ("SELECT pos, exp, len FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", app.0)
+            ("SELECT pos, exp, len, gone FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", app.0)
         }
     };
     let mut select = conn.prepare_cached(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = select.query_map(params![of, span.after.raw() as i64, sql_max(span.upto), limit], |row| {
-        Ok((position(row, 0)?, Letter { expires: millis(row, 1)?, len: row.get(2)? }))
+        let superseded_by = Some(position(row, 3)?).filter(|by| *by > Position::ZERO);
+        Ok((position(row, 0)?, Letter { expires: millis(row, 1)?, len: row.get(2)?, superseded_by }))
     })?;
     rows.collect()
 }

@@ -53,6 +53,11 @@ impl Place {
         )?;
         kept.execute(params![bucket, STEP as i64])?;
         drop(kept);
+        let mut latest = tx.prepare_cached(
+            "DELETE FROM latest WHERE (kind, of, key) IN (SELECT kind, of, key FROM latest WHERE exp <= ?1 ORDER BY exp LIMIT ?2)",
+        )?;
+        latest.execute(params![time, STEP as i64])?;
+        drop(latest);
         tx.commit()
     }
 }

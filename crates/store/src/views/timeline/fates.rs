@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use tidings_model::{Dev, Entry, Fact, Millis, Position, Proof, Published, State, Targets};
+use tidings_model::{Dev, Entry, Fact, Millis, Position, Proof, Published, Replaced, State, Targets};
 
 use super::{Found, Owned, SCAN_BYTES, Source, Subject};
 use crate::log::recent;
+use crate::views::mailbox::{Order, Shelf, Span};
 use crate::views::{Key, Receipt, Row};
 use crate::{Fate, Happened, Loss, ReadError};
 
@@ -18,6 +19,8 @@ struct Passed {
     sent: Millis,
     expires: Millis,
     is_direct: bool,
+    /// A newer one with its key had come before the cursor passed.
+    is_superseded: bool,
 }
 
 pub(super) fn settle(source: &Source<'_>, subject: &Subject, found: &mut [Found]) -> Result<(), ReadError> {
@@ -31,8 +34,8 @@ pub(super) fn settle(source: &Source<'_>, subject: &Subject, found: &mut [Found]
                 Some(fate) => outcome.fate = fate,
                 None => {
                     let is_direct = matches!(message.targets, Targets::Devices(_));
-                    let place = (index, inner);
-                    passed.insert((*at, outcome.dev), Passed { place, sent, expires: message.expires, is_direct });
+                    let (place, expires) = ((index, inner), message.expires);
+                    passed.insert((*at, outcome.dev), Passed { place, sent, expires, is_direct, is_superseded: false });
                 }
             }
         }
@@ -57,11 +60,23 @@ fn known(
     }
     Ok(Some(if owned.device.dead.is_some() {
         Fate::Lost(Loss::Unregistered)
+    } else if is_superseded(source, at, message, dev)? {
+        Fate::Lost(Loss::Superseded)
     } else if message.expires <= source.now {
         Fate::Lost(Loss::Expired)
     } else {
         Fate::Waiting
     }))
+}
+
+/// As the mailbox knows it, which forgets what has expired.
+fn is_superseded(source: &Source<'_>, at: Position, message: &Published, dev: Dev) -> Result<bool, ReadError> {
+    let shelf = match message.targets {
+        Targets::Devices(_) => Shelf::Inbox(dev),
+        Targets::Everyone => Shelf::Wide(message.app),
+    };
+    let span = Span { shelf, after: Position::from_raw(at.raw().saturating_sub(1)), upto: at };
+    Ok(source.base.letters(span, Order::Oldest, 1)?.iter().any(|(_, letter)| letter.superseded_by.is_some()))
 }
 
 fn reached(receipt: Receipt, sent: Millis) -> Fate {
@@ -115,6 +130,7 @@ fn tell(entry: &Entry, passed: &mut BTreeMap<(Position, Dev), Passed>, show: &mu
                 show(&told, Fate::Reached { state, proof: fact.proof.or(Some(Proof::Peer)), after_ms });
             }
         }
+        Fact::Published(newer) => supersede(&newer.replaces, passed),
         Fact::Overflowed(cut) => {
             let cut_off = |(at, dev): &(Position, Dev)| *dev == cut.dev && *at > cut.after && *at <= cut.upto;
             take(passed, cut_off, |told| show(told, Fate::Lost(Loss::Overflow)));
@@ -123,14 +139,23 @@ fn tell(entry: &Entry, passed: &mut BTreeMap<(Position, Dev), Passed>, show: &mu
     }
 }
 
+fn supersede(replaced: &[Replaced], passed: &mut BTreeMap<(Position, Dev), Passed>) {
+    for Replaced { message, devs } in replaced {
+        for ((_, dev), one) in passed.range_mut((*message, Dev(0))..=(*message, Dev(u32::MAX))) {
+            one.is_superseded |= devs.as_ref().is_none_or(|devs| devs.binary_search(dev).is_ok());
+        }
+    }
+}
+
 /// The first that moved the cursor over a message did it by a proof of something behind it.
 fn passed_by(passed: &Passed, time: Millis) -> Fate {
-    match (passed.is_direct, passed.expires <= time) {
-        // It was written before, as everything unexpired is.
-        (false, false) => Fate::Reached { state: State::Reached, proof: None, after_ms: None },
+    match (passed.is_direct, passed.is_superseded, passed.expires <= time) {
+        // It was written before, as everything that still waited is.
+        (false, false, false) => Fate::Reached { state: State::Reached, proof: None, after_ms: None },
         // A direct message has a proof of its own, or none.
-        (true, true) => Fate::Lost(Loss::Expired),
-        (false, true) | (true, false) => Fate::Unknown,
+        (true, true, _) => Fate::Lost(Loss::Superseded),
+        (true, false, true) => Fate::Lost(Loss::Expired),
+        (true, false, false) | (false, ..) => Fate::Unknown,
     }
 }
 

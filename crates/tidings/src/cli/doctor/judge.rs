@@ -68,9 +68,9 @@ pub(super) fn port(name: &str, bind: SocketAddr, port: &Port, holder: Option<u32
         Port::Taken => finding(
             Level::Fail,
             "ports",
-            format!("{name}: {bind} is in use by another program; stop that one, or set {name}.bind (on a Mac, AirPlay holds 5000)"),
+            format!("{name}: {bind} is in use by another program; stop that one, or set {name} (on a Mac, AirPlay holds 5000)"),
         ),
-        Port::Refused(why) => finding(Level::Fail, "ports", format!("{name}: {bind} cannot be listened on: {why}; set {name}.bind")),
+        Port::Refused(why) => finding(Level::Fail, "ports", format!("{name}: {bind} cannot be listened on: {why}; set {name}")),
     }
 }
 

@@ -9,11 +9,11 @@ fn ms(times: &[u64]) -> io::Result<Vec<Duration>> {
 #[test]
 fn a_port_in_use_is_a_fault_unless_the_folder_is_in_use_too() {
     let bind = SocketAddr::from(([127, 0, 0, 1], 5000));
-    assert_eq!(port("devices", bind, &Port::Free, None).level, Level::Ok);
-    assert_eq!(port("devices", bind, &Port::Taken, Some(7)).level, Level::Ok);
-    let taken = port("devices", bind, &Port::Taken, None);
+    assert_eq!(port("devices.bind", bind, &Port::Free, None).level, Level::Ok);
+    assert_eq!(port("devices.bind", bind, &Port::Taken, Some(7)).level, Level::Ok);
+    let taken = port("devices.bind", bind, &Port::Taken, None);
     assert!(taken.level == Level::Fail && taken.says.contains("devices.bind"), "{taken}");
-    assert_eq!(port("backend", bind, &Port::Refused("no such address".to_owned()), None).level, Level::Fail);
+    assert_eq!(port("backend.bind", bind, &Port::Refused("no such address".to_owned()), None).level, Level::Fail);
 }
 
 #[test]
