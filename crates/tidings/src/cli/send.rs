@@ -8,6 +8,7 @@ use tidings_json::{Json, unescape, write_string};
 use super::http::{self, Answer};
 use super::url::Url;
 use super::{Exit, say};
+use crate::config::Environment;
 use crate::telemetry::complain;
 
 #[derive(Debug, clap::Args)]
@@ -121,7 +122,7 @@ fn any_key() -> String {
 impl Flags {
     /// The line that says who calls; empty where nobody in particular does.
     fn authorization(&self) -> Result<String, String> {
-        let from_environment = || std::env::var("TIDINGS_KEY").ok().filter(|text| !text.is_empty()).map(|text| key(&text)).transpose();
+        let from_environment = || Environment::of_process().key.filter(|text| !text.is_empty()).map(|text| key(&text)).transpose();
         let key = if self.key.is_some() { self.key.clone() } else { from_environment()? };
         Ok(key.map_or_else(String::new, |key| format!("Authorization: Bearer {key}\r\n")))
     }
