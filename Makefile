@@ -21,8 +21,9 @@ unit:
 vectors:
 	$(CARGO) test --release -p tidings-gateway --test vectors
 
-# Real, unmodified clients against the real binary.
-clients:
+# Real, unmodified clients against the real binary, and the protocol suites against its engine.
+clients: build
+	$(CARGO) build --release -p tidings-gateway --example conformance
 	./e2e/run.sh
 
 tools:
@@ -37,6 +38,8 @@ lint:
 soak: build
 	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-sim -- --nocapture
 	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-store -- --nocapture
+	$(CARGO) build --release -p tidings-gateway --example conformance
+	TIDINGS_SOAK=1 ./e2e/run.sh tests/test_drivers.py tests/test_probe.py tests/test_clients.py tests/test_upgrade.py
 
 bench: build
 	cd bench && $(CARGO) run --release

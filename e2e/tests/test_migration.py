@@ -22,7 +22,7 @@ final class %s {
         final String uid = given[0];
         final Emitter.Listener onMessage = new Emitter.Listener() {
             @Override public void call(Object... args) {
-                Lines.say(Lines.with(Lines.with(Lines.fact("event"), "name", "message"), "args", Lines.plain(args)));
+                Lines.say(Lines.with(Lines.with(Lines.fact("event"), "name", "message"), "args", Binary.told(args)));
             }
         };
         %s

@@ -28,8 +28,7 @@ def clients(tmp_path):
         def make(kind, transport, uid, url):
             made = Device(kind, transport, uid, url, tmp_path)
             stack.callback(made.close)
-            made.wait_on("ready", 30)
-            return made
+            return made.ready()
         yield make
 
 

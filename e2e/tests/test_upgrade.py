@@ -33,9 +33,16 @@ def streamed(device, since):
 
 
 @pytest.fixture(scope="module")
-def echoed(tmp_path_factory):
+def drivers(tmp_path_factory):
+    """One process for each library, for all that follows."""
+    with Drivers(tmp_path_factory.mktemp("drivers")) as drivers:
+        yield drivers
+
+
+@pytest.fixture(scope="module")
+def echoed(drivers):
     """kind -> the numbers that came back to it, of those that it sent from its connection on."""
-    with Conformance("--probe", "--ping-timeout", "20000") as server, Drivers(tmp_path_factory.mktemp("upgrade")) as drivers:
+    with Conformance("--probe", "--ping-timeout", "20000") as server:
         devices = {kind: drivers.device(kind, "upgrade", "echo", server.url).ready(60) for kind in MATRIX}
         for device in devices.values():
             device.order("listen", event="echo-back")
@@ -76,11 +83,11 @@ class Publisher(threading.Thread):
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def published(drivers, tmp_path_factory):
     """The publisher, and kind -> what each of its short connections brought it, all of which upgraded meanwhile."""
     folder = tmp_path_factory.mktemp("published")
     # Without the patience for apps that attach their listener late: messages are to come while the transport changes.
-    with running(folder, TIDINGS_LEGACY__LISTEN_DELAY_MS="0") as server, Drivers(folder) as drivers:
+    with running(folder, TIDINGS_LEGACY__LISTEN_DELAY_MS="0") as server:
         devices = {kind: drivers.device(kind, "upgrade", kind, server.devices_url).ready(60) for kind in MATRIX}
         for device in devices.values():
             device.settled(device.connect(), PATIENCE)
@@ -210,10 +217,10 @@ def test_a_java_client_notices_a_stop_at_once(stopped, kind, transport):
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
+def stopped(drivers, tmp_path_factory):
     """(kind, transport) -> why it thinks it was disconnected, and how long after SIGTERM."""
     folder = tmp_path_factory.mktemp("stopped")
-    with running(folder) as server, Drivers(folder) as drivers:
+    with running(folder) as server:
         devices = {(kind, transport): drivers.device(kind, transport, f"{kind} {transport}", server.devices_url).ready(60)
                    for kind in ("java-0.8.3", "java-1.0.2", "java-2.1.2") for transport in ("polling", "websocket", "upgrade")}
         for device in devices.values():

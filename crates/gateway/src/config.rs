@@ -24,6 +24,8 @@ pub struct Config {
     pub visits: bool,
     /// None: what the open-file limit allows, less 512.
     pub max_connections: Option<usize>,
+    /// Of one address; a trusted proxy has as many as it likes. None: no limit.
+    pub connections_per_address: Option<u32>,
     /// How long a peer may leave bytes unacknowledged: pingInterval + pingTimeout.
     pub patience: Duration,
     pub deadlines: Deadlines,
@@ -68,6 +70,7 @@ impl Default for Config {
             guard: None,
             visits: false,
             max_connections: None,
+            connections_per_address: None,
             patience: Duration::from_secs(45),
             deadlines: Deadlines::default(),
         }

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::crowd::Crowd;
 use crate::inbox::{Mailbox, Sender, inbox};
 use crate::listener::Listener;
 use crate::metrics::{Gauge, Numbers};
@@ -87,6 +88,7 @@ impl<T: Send + 'static> Gateway<T> {
             certificate: config.certificate.clone(),
             connections: AtomicUsize::new(0),
             connections_max: config.connections_max(),
+            crowd: config.connections_per_address.map(|most| Arc::new(Crowd::new(most))),
             gauges: inboxes.iter().map(|_| Arc::new(Gauge::default())).collect(),
             peers: inboxes.iter().map(|(sender, _): &(Sender<Letter<T>>, _)| sender.clone()).collect(),
         });

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod http;
 
 mod config;
+mod crowd;
 mod door;
 mod gateway;
 mod inbox;

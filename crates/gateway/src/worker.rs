@@ -28,6 +28,7 @@ use passage::Luggage;
 
 use crate::clock;
 use crate::config::Deadlines;
+use crate::crowd::Crowd;
 use crate::http::Site;
 use crate::inbox::{Mailbox, Sender};
 use crate::listener::Listener;
@@ -67,6 +68,8 @@ pub(crate) struct Shared<T> {
     pub(crate) certificate: Option<Certificate>,
     pub(crate) connections: AtomicUsize,
     pub(crate) connections_max: usize,
+    /// None: an address may have as many as it likes.
+    pub(crate) crowd: Option<Arc<Crowd>>,
     pub(crate) peers: Vec<Sender<Letter<T>>>,
     pub(crate) gauges: Vec<Arc<Gauge>>,
 }

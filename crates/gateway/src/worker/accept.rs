@@ -14,6 +14,7 @@ use super::conn::Conn;
 use super::conns::Key;
 use super::{LISTENERS, Letter, Worker};
 use crate::Door;
+use crate::crowd::Place;
 use crate::http::{Page, Reply};
 use crate::inbox::Sender;
 use crate::listener::Accepted;
@@ -24,6 +25,9 @@ const BATCH: usize = 16;
 /// What a worker may have more than another: a part of that, and these.
 const SLACK_PART: u64 = 16;
 const SLACK: u64 = 64;
+/// The address has as many connections as it may.
+struct Crowded;
+
 /// Until accepting is tried again after starvation.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -68,6 +72,11 @@ impl<D: Door> Worker<D> {
             self.numbers.refused += 1;
             return self.turn_away(&fd);
         }
+        let Ok(place) = self.place_for(peer) else {
+            self.forget();
+            self.numbers.refused += 1;
+            return self.turn_away(&fd);
+        };
         let tls = match &shared.certificate {
             None => None,
             Some(certificate) => match Tls::accept(certificate) {
@@ -75,7 +84,7 @@ impl<D: Door> Worker<D> {
                 None => return self.forget(),
             },
         };
-        let conn = Conn::http(fd, tls, peer);
+        let conn = Conn::http(fd, tls, peer, place);
         if let Some(peer) = self.lighter_peer() {
             if peer.tell(Letter::Pass(Box::new(conn))).is_err() {
                 self.forget();
@@ -86,6 +95,13 @@ impl<D: Door> Worker<D> {
             Some(key) => self.conns.timers.set(key.index, self.turn.now + self.parts.shared.deadlines.head),
             None => self.forget(),
         }
+    }
+
+    /// Its place among the connections of its address, where these are counted.
+    fn place_for(&self, peer: IpAddr) -> Result<Option<Box<Place>>, Crowded> {
+        let shared = &self.parts.shared;
+        let Some(crowd) = shared.crowd.as_ref().filter(|_| !shared.site.proxies.trusts(peer)) else { return Ok(None) };
+        crowd.admit(peer).map(|place| Some(Box::new(place))).ok_or(Crowded)
     }
 
     /// The kernel likes to wake the same worker: one that has clearly more than another gives its newcomers away.

@@ -11,6 +11,7 @@ use tidings_engineio::websocket::Reader;
 use tidings_engineio::{Exchange, Form, Link, Sid};
 
 use crate::Slot;
+use crate::crowd::Place;
 use crate::http::{Body, Reply};
 use crate::tls::Tls;
 
@@ -23,6 +24,8 @@ pub(super) type Kept = Box<Vec<u8>>;
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(super) fd: OwnedFd,
+    /// Where connections of one address are counted: it counts until it is dropped.
+    _place: Option<Box<Place>>,
     /// None: its bytes are as the kernel has them.
     pub(super) tls: Option<Box<Tls>>,
     /// Tells a late event of an earlier connection at this place from one of this.
@@ -143,9 +146,10 @@ impl Rest {
 }
 
 impl Conn {
-    pub(super) fn http(fd: OwnedFd, tls: Option<Box<Tls>>, peer: IpAddr) -> Self {
+    pub(super) fn http(fd: OwnedFd, tls: Option<Box<Tls>>, peer: IpAddr, place: Option<Box<Place>>) -> Self {
         let http = Http { peer, hops: 0, phase: Phase::Head { begun: false } };
-        Self { fd, tls, generation: 0, state: State::Http(Box::new(http)), kept: None, rest: None, unread: false, armed: false }
+        let state = State::Http(Box::new(http));
+        Self { fd, _place: place, tls, generation: 0, state, kept: None, rest: None, unread: false, armed: false }
     }
 
     /// As recv(2), without waiting.

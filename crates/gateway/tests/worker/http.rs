@@ -258,6 +258,29 @@ fn beyond_the_limit_a_connection_gets_503_and_room_comes_back() {
 }
 
 #[test]
+fn beyond_its_share_an_address_gets_503_and_its_room_comes_back() {
+    let server = Server::with(2, |config| config.connections_per_address = Some(2));
+    let (mut first, mut second) = (server.web(), server.web());
+    let sid = first.get("").text();
+    assert_eq!(second.post(&sid, "x").text(), "ok");
+    let mut third = server.web();
+    assert_eq!(third.get(&sid).status, 503);
+    assert!(third.is_ended());
+    drop(second);
+    eventually(|| server.web().get("nope").status != 503);
+}
+
+#[test]
+fn a_trusted_proxy_has_as_many_connections_as_it_likes() {
+    let server = Server::with(1, |config| {
+        config.connections_per_address = Some(1);
+        config.trusted_proxies.0.push("127.0.0.0/8".parse().unwrap());
+    });
+    let mut all: Vec<_> = (0..5).map(|_| server.web()).collect();
+    assert!(all.iter_mut().all(|web| web.get("").status == 200));
+}
+
+#[test]
 fn the_address_behind_a_trusted_proxy_is_the_client_s() {
     let server = Server::with(1, |config| config.trusted_proxies.0.push("127.0.0.0/8".parse().unwrap()));
     let mut web = server.web();

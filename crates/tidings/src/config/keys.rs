@@ -281,6 +281,14 @@ pub(crate) const KEYS: &[Key] = &[
         form: Number(1, Limits::PAYLOAD_MAX as u64, |config, bytes| config.limits.payload = size(bytes)),
     },
     Key {
+        name: "limits.connections_per_address",
+        default: "0",
+        says: "Devices' connections of one address at once; more are answered 503. A trusted proxy is not counted. 0: no limit.",
+        form: Number(0, 1_000_000, |config, count| {
+            config.door.connections_per_address = u32::try_from(count).ok().filter(|most| *most > 0);
+        }),
+    },
+    Key {
         name: "limits.mailbox_messages",
         default: "1000",
         says: "Messages kept for one device that is away, the newest.",

@@ -29,7 +29,6 @@ metrics! {
     "tidings_sockets_displaced" Counter "Sockets that lost their device to a newer socket" |now| now.sessions.displaced;
     "tidings_mail_windows" Counter "Windows of mail read for sockets that had missed it or had fallen behind" |now| now.sessions.windows;
     "tidings_replays_repeated" Counter "Replays begun anew, as nobody knew whether the app had heard them" |now| now.sessions.restarts;
-    "tidings_page_events_ignored" Counter "Page events from devices that may not send them (legacy.client_publish), with nobody to tell" |now| now.sessions.ignored_page_events;
     "tidings_sockets_moved" Counter "Sockets that went to their registration's worker" |now| now.sessions.moves;
     "tidings_broadcasts_walked" Counter "Broadcasts carried to sockets, counted per worker" |now| now.sessions.broadcasts_written;
     "tidings_directs_walked" Counter "Direct messages carried to sockets, counted per worker" |now| now.sessions.directs_written;

@@ -1,0 +1,1 @@
+"""Suites of the four protocols, by hand and byte by byte, against the conformance server."""
