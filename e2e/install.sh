@@ -69,6 +69,7 @@ java_clients() { (cd java && rm -rf "$cache/java" && mvn -B -q -ntp compile); }
 
 system
 part harness requirements.txt environment harness requirements.txt
+part contract contract/requirements.txt environment contract contract/requirements.txt
 part python-4 python/requirements-4.txt environment python-4 python/requirements-4.txt
 part python-5 python/requirements-5.txt environment python-5 python/requirements-5.txt
 part node "node/package.json node/package-lock.json" node_clients

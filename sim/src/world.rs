@@ -26,6 +26,8 @@ const LEAVES_WITHIN: u64 = 17;
 enum Asked {
     Roster(usize, Ticket),
     Publish(usize),
+    /// Something of a backend that only the sockets tell of.
+    Backend,
 }
 
 pub struct Phone {
@@ -200,6 +202,11 @@ impl World {
         self.ask(Asked::Publish(n), Request::Publish(draft));
     }
 
+    /// What a backend asks of a user; its answer is of no matter here.
+    pub fn command(&mut self, request: Request) {
+        self.ask(Asked::Backend, request);
+    }
+
     fn ask(&mut self, who: Asked, request: Request) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -348,7 +355,7 @@ impl World {
                 self.rosters[worker].answer(self.now, ticket, answer);
                 self.drain_outputs(worker);
             }
-            None => {}
+            Some(Asked::Backend) | None => {}
         }
     }
 
@@ -477,6 +484,7 @@ impl World {
             }
             Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) | Request::Count(_) => {
             }
+            Request::Connected(_) | Request::Disconnect(_) | Request::Erase(_) => {}
         }
     }
 

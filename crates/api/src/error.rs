@@ -59,7 +59,8 @@ impl Failure {
     /// A key that this verb does not know.
     pub(crate) fn unknown_field(name: &str, known: &str) -> Self {
         let name = shortened(name);
-        let mut failure = Self::new(Code::UnknownField, format!("{name} is no field here; known are {known}"));
+        let known = if known.is_empty() { "none is known".to_owned() } else { format!("known are {known}") };
+        let mut failure = Self::new(Code::UnknownField, format!("{name} is no field here; {known}"));
         failure.0.field = Some(name.into());
         failure
     }

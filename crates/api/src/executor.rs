@@ -11,11 +11,15 @@ use crate::drain::Drain;
 mod events;
 mod health;
 mod publish;
+mod timeline;
+mod users;
 mod waiting;
 
 pub use crate::drain::Running;
 pub use events::EventsError;
 pub use publish::{Pending, Receipt, Waited};
+pub use timeline::Told;
+pub use users::{AskError, Device, User};
 
 use waiting::Waiting;
 

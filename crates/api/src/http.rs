@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tidings_model::{Code, EventName, Target, Token};
 
@@ -20,6 +21,7 @@ pub(crate) mod body;
 mod caller;
 pub(crate) mod calls;
 pub(crate) mod demo;
+mod device;
 mod event;
 mod events;
 mod health;
@@ -28,9 +30,12 @@ mod keyless;
 mod message;
 mod messages;
 pub(crate) mod metrics;
+mod path;
 mod prefer;
 mod query;
 mod time;
+mod timeline;
+pub(crate) mod users;
 mod wish;
 
 pub use keyless::keyless_admits;
@@ -71,10 +76,15 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
         .route("/message", post(message::post))
         .route("/v1/messages", post(messages::post))
         .route("/v1/messages:batch", post(messages::post_batch))
+        .route("/v1/devices/{token}", get(device::get))
+        .route("/v1/users/{uid}", get(users::get).post(users::post).delete(users::delete))
+        .route("/v1/users/{uid}/timeline", get(timeline::get))
+        .route("/v1/users:status", post(users::status))
         .route("/v1/events", get(events::get))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::get))
+        .route("/openapi.json", get(openapi))
         .merge(demo)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -82,6 +92,11 @@ pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
         .layer(from_fn(keyless::guard))
         .layer(from_fn_with_state(ids, answer::finish))
         .layer(from_fn_with_state(tally, calls::count))
+}
+
+/// What there is, as a document.
+async fn openapi() -> Response {
+    answer::json(crate::openapi::openapi().to_owned())
 }
 
 async fn unknown_path(request: Request) -> Failure {

@@ -9,13 +9,15 @@ mod error;
 mod executor;
 mod http;
 mod object;
+mod openapi;
 mod page_events;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
-pub use executor::{EventsError, Executor, Pending, Receipt, Running, Waited};
+pub use executor::{AskError, Device, EventsError, Executor, Pending, Receipt, Running, Told, User, Waited};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;
 pub use http::metrics::Metrics;
+pub use openapi::openapi;
 pub use page_events::{Declined, PageEvent, PageEvents};

@@ -4,6 +4,11 @@ use std::fmt::{Display, Write};
 
 use tidings_json::write_string;
 
+/// A JSON array of what is JSON already.
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
 pub(crate) struct Object {
     text: String,
 }

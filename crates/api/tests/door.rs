@@ -4,6 +4,7 @@
 
 mod door {
     mod batch;
+    mod contract;
     mod drain;
     mod errors;
     mod events;
@@ -11,5 +12,7 @@ mod door {
     mod keyless;
     mod message;
     mod messages;
+    mod timeline;
+    mod users;
     mod waiting;
 }

@@ -120,6 +120,8 @@ pub struct Roster {
     /// `Register` requests with the writer. Until they are answered nobody knows whose device is whose, so the proofs of
     /// that uid's sockets wait.
     asking: HashMap<Ticket, Uid>,
+    /// Registrations whose sockets were closed while somebody was asking: an older answer may still be on its way.
+    ended: HashMap<RegNo, (Position, facts::Ending)>,
     processed: Position,
     saving: Saving,
     /// Polling sessions that moved here keep the sid of where they began.
@@ -151,6 +153,7 @@ impl Roster {
             homes: HashMap::new(),
             seats: HashMap::new(),
             asking: HashMap::new(),
+            ended: HashMap::new(),
             processed,
             saving: Saving::default(),
             arrived: HashMap::new(),

@@ -7,7 +7,11 @@ pub enum Answer {
     Attached(Attached),
     Accepted(Accepted),
     Counted(Counted),
-    /// Leave, Prove, Report, Overflow: done (and durable where it made a fact).
+    /// One for each registration that was asked about, in that order.
+    Connected(Vec<Connected>),
+    /// Disconnect: so many sockets are closed.
+    Closed(u32),
+    /// Leave, Prove, Report, Overflow, Erase: done (and durable where it made a fact).
     Done,
     Refused(crate::Refusal),
 }
@@ -27,6 +31,18 @@ pub struct Attached {
     pub at: Position,
     /// The socket that served `dev` until now and is still open as far as the writer knows.
     pub displaced: Option<SocketId>,
+}
+
+/// Who is connected to a registration, as the writer knows it: exact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connected {
+    pub sockets: u32,
+    /// Log time at which the first of them came; None: there is none.
+    pub since: Option<Millis>,
+    /// The devices that one of them serves.
+    pub devs: Vec<Dev>,
+    /// When the last one went, if this process has seen it.
+    pub left: Option<Millis>,
 }
 
 /// A target that nobody has registered as.

@@ -21,6 +21,8 @@ pub enum Fact {
     Unregistered(Unregistered),
     Presence(Presence),
     Ghost(Ghost),
+    Erased(Erased),
+    Disconnected(Disconnected),
     Published(Published),
     Proven(Proven),
     Reported(Reported),
@@ -80,6 +82,21 @@ pub enum Why {
 pub struct Unregistered {
     pub regs: Vec<(RegNo, Why)>,
     pub ghosts: Vec<Dev>,
+}
+
+/// A user is forgotten: nobody reads of him or sends to him any more. A later register of the uid makes a new user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    pub app: AppNo,
+    pub user: UserNo,
+    /// His registrations, which end with it.
+    pub regs: Vec<RegNo>,
+}
+
+/// The sockets that these registrations have at this position are closed; they may come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disconnected {
+    pub regs: Vec<RegNo>,
 }
 
 /// What sinks are told about who is online: per registration, off 5 s late with the time it was last seen.

@@ -18,12 +18,13 @@ mod position;
 mod proof;
 mod request;
 
-pub use answer::{Accepted, Answer, Attached, Counted, Invalid};
+pub use answer::{Accepted, Answer, Attached, Connected, Counted, Invalid};
 pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{
-    DirectProof, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Replaced, Reported, Started, Unregistered, Why,
+    DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Replaced, Reported, Started,
+    Unregistered, Why,
 };
 pub use feed::{Batch, Entry, FeedItem};
 pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
@@ -33,7 +34,7 @@ pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strict
 pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
-pub use request::{Adopt, Leave, Proofs, Register, Report, Request};
+pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,19 @@ pub enum Request {
     Publish(Draft),
     /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
     Count(Draft),
+    /// Who is connected; answered by [`crate::Answer::Connected`].
+    Connected(Vec<RegNo>),
+    /// Closes a user's sockets; answered by [`crate::Answer::Closed`].
+    Disconnect(Named),
+    /// Forgets a user.
+    Erase(Named),
+}
+
+/// A user as a backend names him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub app: AppNo,
+    pub uid: Uid,
 }
 
 /// A socket says whose it is. Answered by [`crate::Answer::Attached`].

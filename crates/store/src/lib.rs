@@ -15,7 +15,10 @@ mod store;
 mod views;
 mod writer;
 
-pub use ask::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
+pub use ask::{
+    Depth, EventPage, EventQuery, EventsError, Fate, Happened, Happening, Lane, Loss, Mailbox, Outcome, PageReply, ReadError, Registration,
+    Reply, Timeline, TimelineQuery, TokenNames, UsersQuery, Whom,
+};
 pub use backup::{Backup, BackupError, backup, newest_time, restore};
 pub use log::folder::holder;
 pub use memory::{Appended, Fault, MemStore, Told};

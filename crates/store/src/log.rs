@@ -81,7 +81,9 @@ pub(crate) trait Log: Send + Sync {
 /// A fact as a log gives it back: it concerns everybody who might care, for whom it concerned is not stored.
 pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
     let concerns = match *fact {
-        Fact::Registered(_) | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Published(_) => u64::MAX,
+        Fact::Registered(_) | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Erased(_) | Fact::Disconnected(_) | Fact::Published(_) => {
+            u64::MAX
+        }
         Fact::Started(_) | Fact::Tick | Fact::Presence(_) | Fact::Proven(_) | Fact::Reported(_) | Fact::Overflowed(_) => 0,
     };
     Entry { at, time, fact, concerns }

@@ -4,13 +4,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{Batch, BroadcastQuery, Dev, DeviceId, EventId, FeedItem, MailboxQuery, Millis, Position, Request};
+use tidings_model::{AppNo, Batch, BroadcastQuery, Dev, DeviceId, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token};
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
 use crate::views::state::StateReader;
-use crate::views::{Base, Key, Row, events};
-use crate::{EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Reply};
+use crate::views::{Base, Key, Row, events, timeline, users};
+use crate::{
+    Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Timeline, TimelineQuery, TokenNames,
+    UsersQuery,
+};
 
 /// Whether facts can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub(crate) struct Inner {
     pub asker: Arc<Asker>,
     /// None: closed.
     pub pages: RwLock<Option<Sender<(Wanted, PageReply)>>>,
-    /// Idle connections for `events`.
+    /// Idle connections for what doors read.
     pub readers: Mutex<Vec<StateReader>>,
 }
 
@@ -141,47 +144,96 @@ impl Store {
             return Err(expired(begin));
         }
         let upto = shared.progress.durable();
-        let state = self.views(upto)?;
-        let source = events::Source {
-            base: &state,
-            read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
-            published: &|at| shared.published(at),
-            oldest: before(first),
-            begin: before(begin),
-            upto,
-        };
-        let page = match events::page(&source, query) {
+        shared.progress.wait_for(upto)?;
+        let page = self.with_reader(|state| {
+            let source = events::Source {
+                base: state,
+                read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
+                published: &|at| shared.published(at),
+                oldest: before(first),
+                begin: before(begin),
+                upto,
+            };
+            events::page(&source, query)
+        });
+        match page {
             // Trimmed while it was read.
-            Err(ReadError::Trimmed { first }) => return Err(expired(first)),
-            page => page?,
-        };
-        self.rest(state);
-        Ok(page)
+            Err(ReadError::Trimmed { first }) => Err(expired(first)),
+            page => Ok(page?),
+        }
     }
 
     /// The id that a device names itself by; None: an implicit one. Blocks until the views have followed.
     pub fn device_id(&self, dev: Dev) -> Result<Option<DeviceId>, ReadError> {
-        let state = self.views(self.inner.shared.progress.durable())?;
-        let id = state.steadily(|state| {
+        self.steadily(|state| {
             let Some(Row::Device(device)) = state.get(&Key::Device(dev))? else { return Ok(None) };
             Ok(state.get(&Key::Reg(device.reg))?.and_then(|row| if let Row::Reg(reg) = row { reg.device_id.clone() } else { None }))
-        })?;
-        self.rest(state);
-        Ok(id)
+        })
     }
 
-    /// A connection to views that have seen `upto`.
-    fn views(&self, upto: Position) -> Result<StateReader, ReadError> {
-        self.inner.shared.progress.wait_for(upto)?;
+    /// Users with their living registrations, in the order of the query; None: nobody has registered as this uid.
+    /// Blocks on the disk and until the views have followed.
+    pub fn users(&self, query: &UsersQuery) -> Result<Vec<Option<Vec<Registration>>>, ReadError> {
+        self.steadily(|state| users::users(state, query, self.measure(query.depth)))
+    }
+
+    /// What a token of `app` names. Blocks likewise.
+    pub fn token(&self, app: AppNo, token: &Token) -> Result<TokenNames, ReadError> {
+        self.steadily(|state| users::token(state, app, token, self.measure(Depth::Measured)))
+    }
+
+    /// What happened to a user, newest first; None: nobody has registered as this uid. Blocks likewise, and reads up to about
+    /// 16 MiB of the log each way.
+    pub fn timeline(&self, query: &TimelineQuery) -> Result<Option<Timeline>, ReadError> {
+        match self.timeline_once(query) {
+            // The log was trimmed while it was read.
+            Err(ReadError::Trimmed { .. }) => self.timeline_once(query),
+            told => told,
+        }
+    }
+
+    fn timeline_once(&self, query: &TimelineQuery) -> Result<Option<Timeline>, ReadError> {
+        let shared = &self.inner.shared;
+        let first = shared.log.bounds()?.first;
+        let upto = shared.progress.durable();
+        shared.progress.wait_for(upto)?;
+        self.with_reader(|state| {
+            let Some(subject) = state.steadily(|state| state.subject(query.app, &query.uid))? else { return Ok(None) };
+            let source = timeline::Source {
+                read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
+                published: &|at| shared.published(at),
+                base: state,
+                upto,
+                first,
+                now: self.now(),
+            };
+            timeline::page(&source, &subject, query).map(Some)
+        })
+    }
+
+    fn measure(&self, depth: Depth) -> users::Measure<'_> {
+        users::Measure { limits: &self.inner.shared.limits, now: self.now(), depth }
+    }
+
+    /// Reads one moment of the views, one in which all that is durable is in them.
+    fn steadily<T>(&self, read: impl FnOnce(&StateReader) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        let progress = &self.inner.shared.progress;
+        progress.wait_for(progress.durable())?;
+        self.with_reader(|state| state.steadily(read))
+    }
+
+    fn with_reader<T>(&self, read: impl FnOnce(&StateReader) -> Result<T, ReadError>) -> Result<T, ReadError> {
         let idle = lock(&self.inner.readers).pop();
-        idle.map_or_else(|| StateReader::open(&self.inner.shared.state), Ok)
-    }
-
-    fn rest(&self, state: StateReader) {
+        let state = match idle {
+            Some(state) => state,
+            None => StateReader::open(&self.inner.shared.state)?,
+        };
+        let result = read(&state)?;
         let mut readers = lock(&self.inner.readers);
         if readers.len() < READERS_KEPT {
             readers.push(state);
         }
+        Ok(result)
     }
 
     /// Called with each durable batch, before its answers leave; must not block.

@@ -16,6 +16,8 @@ pub(crate) mod fold;
 pub(crate) mod mailbox;
 pub(crate) mod maps;
 pub(crate) mod state;
+pub(crate) mod timeline;
+pub(crate) mod users;
 
 pub(crate) use fold::fold;
 
@@ -45,6 +47,8 @@ pub(crate) enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
     Uid(UserNo),
+    /// Nobody has this uid any more.
+    Nobody,
     User(Arc<User>),
     Reg(Arc<Reg>),
     Token(RegNo),
@@ -58,7 +62,8 @@ pub(crate) enum Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub app: AppNo,
-    pub uid: Uid,
+    /// None: erased.
+    pub uid: Option<Uid>,
     /// The living ones, oldest first.
     pub regs: Vec<RegNo>,
 }
@@ -68,11 +73,14 @@ pub(crate) struct User {
 pub(crate) struct Reg {
     pub app: AppNo,
     pub user: UserNo,
+    /// Empty where the user is erased.
     pub uid: Uid,
     pub token: Token,
     /// None: a legacy registration.
     pub device_id: Option<DeviceId>,
     pub born: Position,
+    /// Log time of `born`; 0: not known, as the views are older than this column.
+    pub made: Millis,
     pub dead: Option<(Position, Why)>,
     /// The living ones, oldest first.
     pub devs: Vec<Dev>,

@@ -22,6 +22,7 @@ mod prove;
 mod publish;
 mod register;
 mod report;
+mod users;
 
 pub(crate) use batch::{Flight, Landed};
 pub(crate) use dice::Dice;
@@ -142,6 +143,9 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Report(report) => self.report(report),
             Request::Overflow(overflow) => self.overflow(overflow),
             Request::Publish(draft) => self.publish(draft),
+            Request::Connected(regs) => self.connected(regs),
+            Request::Disconnect(named) => self.disconnect(named),
+            Request::Erase(named) => self.erase(named),
             Request::Count(draft) => self.count(draft),
         }
     }

@@ -20,6 +20,7 @@ mod send;
 mod serve;
 mod token;
 mod url;
+mod why;
 
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,8 @@ enum Verb {
     Doctor(doctor::Flags),
     /// Make a registration credential for one user: a JWT, or a signed uid
     Token(token::Flags),
+    /// Say what happened to a user: what was sent, what became of it, why not
+    Why(why::Flags),
 }
 
 /// Runs one command line to its end.
@@ -78,6 +81,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
         Verb::Restore(flags) => restore::run(&flags),
         Verb::Doctor(flags) => doctor::run(&flags),
         Verb::Token(flags) => token::run(&flags),
+        Verb::Why(flags) => why::run(&flags),
     }
 }
 

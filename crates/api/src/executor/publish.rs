@@ -84,7 +84,7 @@ impl Executor {
         match answer.await {
             Ok(Answer::Counted(counted)) => Ok(counted),
             Ok(Answer::Refused(refusal)) => Err(refusal),
-            Ok(Answer::Attached(_) | Answer::Accepted(_) | Answer::Done) => Err(misunderstood()),
+            Ok(Answer::Attached(_) | Answer::Accepted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done) => Err(misunderstood()),
             Err(_) => Err(Refusal::new(Code::StorageUnavailable, "the store has stopped")),
         }
     }
@@ -113,7 +113,7 @@ impl Executor {
             promise.keep(match answer {
                 Answer::Accepted(accepted) => Ok(accepted),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Attached(_) | Answer::Counted(_) | Answer::Done => Err(misunderstood()),
+                Answer::Attached(_) | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done => Err(misunderstood()),
             });
         });
         if let Err((_, reply)) = self.0.store.ask(Lane::Backends, Request::Publish(draft), reply) {
@@ -235,7 +235,7 @@ fn misunderstood() -> Refusal {
     Refusal::new(Code::Internal, "the store answered something else")
 }
 
-fn overloaded() -> Refusal {
+pub(super) fn overloaded() -> Refusal {
     let mut refusal = Refusal::new(Code::Overloaded, "too many requests wait already; retry with the same key");
     refusal.retry_after_ms = Some(100);
     refusal

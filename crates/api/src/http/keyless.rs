@@ -15,8 +15,8 @@ use crate::error::Failure;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Paths whose GET may come from anywhere, as it tells nothing: health, `/` and static files.
-const OPEN: [&str; 3] = ["/", "/healthz", "/readyz"];
+/// Paths whose GET may come from anywhere, as it tells nothing: health, the contract, `/` and static files.
+const OPEN: [&str; 4] = ["/", "/healthz", "/openapi.json", "/readyz"];
 
 /// Every request passes here first.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {

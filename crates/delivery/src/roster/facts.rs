@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Batch, Dev, Entry, Fact, Position, Published, Targets, Unregistered};
+use tidings_model::{Batch, Dev, Entry, Fact, Position, Published, RegNo, Targets};
 
 use super::Roster;
 use crate::context::Run;
@@ -14,6 +14,15 @@ use crate::stream::Item;
 
 /// So many sockets are walked before the worker looks at its other work.
 const SLICE: usize = 256;
+
+/// How a registration's sockets end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The registration is over: `41` goes before the end.
+    Final,
+    /// A bare end: they may come back.
+    Again,
+}
 
 /// Broadcasts that reached the worker together, on their way through the members.
 #[derive(Debug)]
@@ -95,7 +104,9 @@ impl Roster {
                     self.direct(now, entry, message, devs);
                 }
             }
-            Fact::Unregistered(ended) => self.unregistered(now, ended),
+            Fact::Unregistered(ended) => ended.regs.iter().for_each(|(reg, _)| self.end(now, entry.at, *reg, Ending::Final)),
+            Fact::Erased(erased) => erased.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Final)),
+            Fact::Disconnected(closed) => closed.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Again)),
             Fact::Started(_)
             | Fact::Tick
             | Fact::Registered(_)
@@ -149,17 +160,24 @@ impl Roster {
         item.expires <= item.time || !item.is_expired(self.time(now))
     }
 
-    /// A registration ended while its socket is here: that is final, so `41` goes before the end.
-    fn unregistered(&mut self, now: Moment, ended: &Unregistered) {
-        for (reg, _) in &ended.regs {
-            let slots = self.homes.get(reg).map(|home| home.slots.clone()).unwrap_or_default();
-            for slot in slots {
-                self.with(now, slot, |session, cx| {
-                    session.dismiss(cx);
-                    session.close(cx, Goodbye::Fin);
-                });
-            }
+    /// Closes a registration's sockets, those too whose answer is still on its way here.
+    fn end(&mut self, now: Moment, at: Position, reg: RegNo, how: Ending) {
+        if !self.asking.is_empty() {
+            self.ended.insert(reg, (at, how));
         }
+        let slots = self.homes.get(&reg).map(|home| home.slots.clone()).unwrap_or_default();
+        for slot in slots {
+            self.end_socket(now, slot, how);
+        }
+    }
+
+    pub(super) fn end_socket(&mut self, now: Moment, slot: u32, how: Ending) {
+        self.with(now, slot, |session, cx| {
+            if how == Ending::Final {
+                session.dismiss(cx);
+            }
+            session.close(cx, Goodbye::Fin);
+        });
     }
 
     /// Starts to carry broadcasts to every member. False where all of it is old or expired.
@@ -230,7 +248,7 @@ fn gather(entries: &[Entry], start: usize) -> (Vec<(&Entry, &Published)>, usize)
     while let Some(entry) = entries.get(at) {
         match broadcast(entry) {
             Some(message) => run.push((entry, message)),
-            None if matches!(&*entry.fact, Fact::Published(_) | Fact::Unregistered(_)) => break,
+            None if matches!(&*entry.fact, Fact::Published(_) | Fact::Unregistered(_) | Fact::Erased(_) | Fact::Disconnected(_)) => break,
             None => {}
         }
         at += 1;

@@ -74,9 +74,17 @@ impl Roster {
                         self.attached(now, slot, present, attached);
                     }
                     Answer::Refused(refusal) if present => self.refused(now, slot, &refusal),
-                    Answer::Refused(_) | Answer::Accepted(_) | Answer::Counted(_) | Answer::Done => {}
+                    Answer::Refused(_)
+                    | Answer::Accepted(_)
+                    | Answer::Counted(_)
+                    | Answer::Connected(_)
+                    | Answer::Closed(_)
+                    | Answer::Done => {}
                 }
             }
+        }
+        if self.asking.is_empty() {
+            self.ended.clear();
         }
     }
 
@@ -103,7 +111,11 @@ impl Roster {
             self.displace(now, old, dev);
         }
         self.counters.registered += 1;
+        let (reg, at) = (attached.reg, attached.at);
         self.with(now, slot, |session, cx| session.attach(cx, attached));
+        if let Some((_, how)) = self.ended.get(&reg).copied().filter(|(ended, _)| at < *ended) {
+            self.end_socket(now, slot, how);
+        }
     }
 
     /// The socket closed while the writer was at it: it leaves, and whom it displaced in the writer's eyes is announced again.
@@ -276,7 +288,9 @@ impl Roster {
     pub(super) fn acked(&mut self, now: Moment, ticket: Ticket, id: u64, answer: &Answer) {
         let json = match answer {
             Answer::Refused(refusal) => format!("{{\"error\":{}}}", refusal_json(refusal)),
-            Answer::Done | Answer::Accepted(_) | Answer::Counted(_) | Answer::Attached(_) => "{\"ok\":true}".to_owned(),
+            Answer::Done | Answer::Accepted(_) | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Attached(_) => {
+                "{\"ok\":true}".to_owned()
+            }
         };
         if self.is_tenant(ticket) {
             self.with(now, ticket.slot, |session, cx| {

@@ -50,6 +50,8 @@ mod tag {
     pub(super) const REGISTERED: u8 = 10;
     pub(super) const UNREGISTERED: u8 = 11;
     pub(super) const PRESENCE: u8 = 12;
+    pub(super) const ERASED: u8 = 14;
+    pub(super) const DISCONNECTED: u8 = 15;
     pub(super) const GHOST: u8 = 17;
     pub(super) const PUBLISHED: u8 = 20;
     pub(super) const PROVEN: u8 = 21;

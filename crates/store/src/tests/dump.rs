@@ -35,7 +35,7 @@ pub(super) fn dump(state: &Path, now: u64) -> Vec<String> {
         }
     }
     lines.sort();
-    assert!(lines.len() > 10, "there is something to compare");
+    assert!(!lines.is_empty(), "there is something to compare");
     lines
 }
 

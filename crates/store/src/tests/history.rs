@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 use tidings_model::{
     Adopt, Answer, AppNo, Attached, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, Fact, Idempotency, Leave, Lifetime,
-    MailboxQuery, MessageId, Millis, Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId, State, Strictness, Target,
-    Targets, Token, Uid,
+    MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId, State, Strictness,
+    Target, Targets, Token, Uid,
 };
 
 use super::subject::Subject;
@@ -136,7 +136,9 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         14 => Act::Ask(Request::Report(report(rng, known))),
         15..=16 => read(rng, known).map_or(Act::Advance(4), Act::Read),
         17 if rng.one_in(4) => Act::Crash,
+        17 if rng.one_in(3) => Act::Ask(Request::Erase(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
         18 if rng.one_in(3) => Act::Advance(*rng.pick(&[700_000, 5 * 3_600_000, 25 * 3_600_000]).expect("three")),
+        18 if rng.one_in(3) => Act::Ask(Request::Disconnect(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
         _ => Act::Advance(rng.below(4_000)),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
     Accepted, Adopt, Answer, Attached, Code, CollapseKey, Counted, Dev, Draft, Fact, Idempotency, Lifetime, Limits, MailboxQuery,
-    MessageId, Millis, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target, Targets, Token, Uid,
+    MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::history::{Act, Outcome};
@@ -56,6 +56,8 @@ pub(super) struct Reference {
     had: BTreeSet<(Dev, Position)>,
     keys: BTreeMap<[u8; 16], (u64, u64, Accepted)>,
     sockets: BTreeMap<SocketId, Socket>,
+    /// Who has registered and was not erased since.
+    users: BTreeSet<Uid>,
 }
 
 impl Reference {
@@ -70,6 +72,7 @@ impl Reference {
             had: BTreeSet::new(),
             keys: BTreeMap::new(),
             sockets: BTreeMap::new(),
+            users: BTreeSet::new(),
         }
     }
 
@@ -88,6 +91,8 @@ impl Reference {
             (Act::Ask(Request::Count(draft)), Outcome::Answer(answer)) => self.count(draft, answer, facts, context),
             (Act::Ask(Request::Prove(proofs)), _) => self.prove(proofs, facts, context),
             (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),
+            (Act::Ask(Request::Disconnect(named)), Outcome::Answer(answer)) => self.disconnect(named, answer, facts, context),
+            (Act::Ask(Request::Erase(named)), Outcome::Answer(answer)) => self.erase(named, answer, facts, context),
             (Act::Read(query), Outcome::Page(page)) => self.read(query, page, context),
             _ => panic!("{context}"),
         }
@@ -162,6 +167,7 @@ impl Reference {
         assert!(self.regs.iter().all(|reg| reg.token != attached.token), "{context}");
         let born = facts.iter().find(|(.., fact)| matches!(fact, Fact::Registered(_))).expect(context).0;
         assert_eq!(attached.cursor, born, "it starts at now: {context}");
+        self.users.insert(ask.uid.clone());
         self.regs.push(Reg { uid: ask.uid.clone(), device_id: ask.device_id.clone(), token: attached.token.clone(), is_dead: false });
         self.devices.push(Device {
             reg: attached.reg,
@@ -223,6 +229,32 @@ impl Reference {
         let (born, ghost) = ghost.expect(context);
         assert_eq!(ghost.cursor, cursor.unwrap_or(born), "{context}");
         self.devices.push(Device { reg: ghost.reg, print, addr, cursor: ghost.cursor, born, heir_of: ghost.heir_of, is_dead: false });
+    }
+
+    fn disconnect(&mut self, named: &Named, answer: &Answer, facts: Facts<'_>, context: &str) {
+        if !self.users.contains(&named.uid) {
+            assert!(matches!(answer, Answer::Refused(refusal) if refusal.code == Code::NotFound), "{context}");
+            return;
+        }
+        let living = self.living(&named.uid);
+        let sockets: Vec<RegNo> = self.sockets.values().map(|socket| socket.reg).filter(|reg| living.contains(reg)).collect();
+        assert!(matches!(answer, Answer::Closed(closed) if *closed as usize == sockets.len()), "{context}");
+        let told = facts.iter().find_map(|(.., fact)| if let Fact::Disconnected(fact) = fact { Some(fact.regs.clone()) } else { None });
+        assert_eq!(told.unwrap_or_default(), sockets.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>(), "{context}");
+    }
+
+    fn erase(&mut self, named: &Named, answer: &Answer, facts: Facts<'_>, context: &str) {
+        if !self.users.remove(&named.uid) {
+            assert!(matches!(answer, Answer::Refused(refusal) if refusal.code == Code::NotFound), "{context}");
+            return;
+        }
+        assert!(matches!(answer, Answer::Done), "{context}");
+        let living = self.living(&named.uid);
+        let told = facts.iter().find_map(|(.., fact)| if let Fact::Erased(fact) = fact { Some(fact.regs.clone()) } else { None });
+        assert_eq!(told.as_ref(), Some(&living), "{context}");
+        self.regs.iter_mut().filter(|reg| reg.uid == named.uid).for_each(|reg| (reg.uid, reg.is_dead) = (Uid::trusted(""), true));
+        self.devices.iter_mut().filter(|device| living.contains(&device.reg)).for_each(|device| device.is_dead = true);
+        self.sockets.values_mut().filter(|socket| living.contains(&socket.reg)).for_each(|socket| socket.dev = None);
     }
 
     fn adopt(&mut self, ask: &Adopt, answer: &Answer, facts: Facts<'_>, context: &str) {

@@ -80,7 +80,13 @@ fn items(fact: &Fact) -> u32 {
         Fact::Unregistered(fact) => fact.regs.len(),
         Fact::Presence(fact) => fact.on.len() + fact.off.len(),
         Fact::Proven(fact) => fact.direct.len(),
-        Fact::Started(_) | Fact::Tick | Fact::Ghost(_) | Fact::Published(_) | Fact::Overflowed(_) => 0,
+        Fact::Started(_)
+        | Fact::Tick
+        | Fact::Ghost(_)
+        | Fact::Erased(_)
+        | Fact::Disconnected(_)
+        | Fact::Published(_)
+        | Fact::Overflowed(_) => 0,
     };
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -88,13 +94,19 @@ fn items(fact: &Fact) -> u32 {
 fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, What)>, ReadError> {
     let n = n as usize;
     match &*entry.fact {
-        Fact::Registered(fact) => Ok(Some((fact.app, registered(fact)))),
+        Fact::Registered(fact) => Ok(reg(source, fact.reg)?.map(|_| (fact.app, registered(fact)))),
         Fact::Unregistered(fact) => of_reg(source, fact.regs.get(n).map(|(reg, _)| *reg), |who| What::Unregistered { who }),
         Fact::Presence(fact) if n < fact.on.len() => of_reg(source, fact.on.get(n).copied(), |who| What::Online { who }),
         Fact::Presence(fact) => of_reg(source, fact.off.get(n - fact.on.len()).map(|(reg, _)| *reg), |who| What::Offline { who }),
         Fact::Proven(fact) => fact.direct.get(n).map_or(Ok(None), |proof| proven(source, proof)),
-        Fact::Reported(fact) => reported(source, fact).map(Some),
-        Fact::Started(_) | Fact::Tick | Fact::Ghost(_) | Fact::Published(_) | Fact::Overflowed(_) => Ok(None),
+        Fact::Reported(fact) => reported(source, fact),
+        Fact::Started(_)
+        | Fact::Tick
+        | Fact::Ghost(_)
+        | Fact::Erased(_)
+        | Fact::Disconnected(_)
+        | Fact::Published(_)
+        | Fact::Overflowed(_) => Ok(None),
     }
 }
 
@@ -103,8 +115,11 @@ fn registered(fact: &Registered) -> What {
     What::Registered { who, first: fact.first }
 }
 
+/// None: nobody may read of it any more, as its user is erased.
 fn reg(source: &Source<'_>, reg: RegNo) -> Result<Option<Arc<Reg>>, ReadError> {
-    Ok(source.base.get(&Key::Reg(reg))?.and_then(|row| if let Row::Reg(reg) = row { Some(reg) } else { None }))
+    let Some(Row::Reg(reg)) = source.base.get(&Key::Reg(reg))? else { return Ok(None) };
+    let Some(Row::User(user)) = source.base.get(&Key::User(reg.user))? else { return Ok(None) };
+    Ok(user.uid.is_some().then_some(reg))
 }
 
 fn who(reg: &Reg) -> Who {
@@ -130,10 +145,13 @@ fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, Wha
     Ok(Some((reg.app, What::Reported(Told { who: who(&reg), message, state, proof, status: None, inferred: false, meta }))))
 }
 
-fn reported(source: &Source<'_>, fact: &Reported) -> Result<(AppNo, What), ReadError> {
+fn reported(source: &Source<'_>, fact: &Reported) -> Result<Option<(AppNo, What)>, ReadError> {
     let reg = fact.reg.map_or(Ok(None), |no| reg(source, no))?;
+    if fact.reg.is_some() && reg.is_none() {
+        return Ok(None);
+    }
     let (message, meta) = message(source, fact.message)?;
     let who = reg.map_or_else(Who::default, |reg| who(&reg));
     let (state, proof, status) = (fact.state, fact.proof, Some(fact.status.clone()));
-    Ok((fact.app, What::Reported(Told { who, message, state, proof, status, inferred: fact.inferred, meta })))
+    Ok(Some((fact.app, What::Reported(Told { who, message, state, proof, status, inferred: fact.inferred, meta }))))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, Dev, Entry, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered, Reported, Targets,
-    Unregistered, UserNo, Why,
+    AppNo, Dev, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered, Reported,
+    Targets, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Rows, Scope, User};
@@ -15,10 +15,11 @@ use crate::ReadError;
 pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError> {
     let (at, time) = (entry.at, entry.time);
     match &*entry.fact {
-        Fact::Started(_) | Fact::Tick => Ok(()),
+        Fact::Started(_) | Fact::Tick | Fact::Disconnected(_) => Ok(()),
         Fact::Registered(fact) => registered(rows, at, time, fact),
         Fact::Unregistered(fact) => unregistered(rows, at, fact),
         Fact::Presence(fact) => presence(rows, fact),
+        Fact::Erased(fact) => erased(rows, at, fact),
         Fact::Ghost(fact) => ghost(rows, at, time, fact),
         Fact::Published(fact) => published(rows, at, time, fact, &entry.fact),
         Fact::Proven(fact) => proven(rows, time, fact),
@@ -46,7 +47,8 @@ fn registered(rows: &mut impl Rows, at: Position, time: Millis, fact: &Registere
         uid: fact.uid.clone(),
         token: fact.token.clone(),
         device_id: fact.device_id.clone(),
-        born: before.map_or(at, |reg| reg.born),
+        born: before.as_ref().map_or(at, |reg| reg.born),
+        made: before.map_or(time, |reg| reg.made),
         dead: None,
         devs,
     };
@@ -64,7 +66,7 @@ fn add_to_user(rows: &mut impl Rows, fact: &Registered) -> Result<(), ReadError>
         Some(user) => (*user).clone(),
         None => {
             rows.put(Key::Uid(fact.app, fact.uid.clone()), Row::Uid(fact.user));
-            User { app: fact.app, uid: fact.uid.clone(), regs: Vec::new() }
+            User { app: fact.app, uid: Some(fact.uid.clone()), regs: Vec::new() }
         }
     };
     if !user.regs.contains(&fact.reg) {
@@ -127,6 +129,22 @@ fn forget(rows: &mut impl Rows, user: UserNo, reg: RegNo) -> Result<(), ReadErro
         left.regs.retain(|other| *other != reg);
         rows.put(Key::User(user), Row::User(Arc::new(left)));
     }
+    Ok(())
+}
+
+/// His name goes everywhere; the numbers stay, so that the log can be read past them.
+fn erased(rows: &mut impl Rows, at: Position, fact: &Erased) -> Result<(), ReadError> {
+    for no in &fact.regs {
+        end_reg(rows, at, *no, Why::Revoked)?;
+        if let Some(reg) = rows.reg(*no)? {
+            rows.put(Key::Reg(*no), Row::Reg(Arc::new(Reg { uid: Uid::trusted(""), ..(*reg).clone() })));
+        }
+    }
+    let Some(user) = rows.user(fact.user)? else { return Ok(()) };
+    if let Some(uid) = &user.uid {
+        rows.put(Key::Uid(fact.app, uid.clone()), Row::Nobody);
+    }
+    rows.put(Key::User(fact.user), Row::User(Arc::new(User { app: fact.app, uid: None, regs: Vec::new() })));
     Ok(())
 }
 

@@ -210,6 +210,28 @@ fn cut<M: Mail + ?Sized>(mail: &M, reader: &Reader, part: Part, limits: &Limits,
     Ok(cut)
 }
 
+/// How much waits for a device behind its cursor, up to the mailbox bound.
+pub(crate) fn depth<M: Mail + ?Sized>(
+    mail: &M,
+    dev: Dev,
+    cursor: Position,
+    limits: &Limits,
+    now: Millis,
+) -> Result<crate::Mailbox, ReadError> {
+    let mut depth = crate::Mailbox::default();
+    let Some(reader) = reader_of(mail, dev)? else { return Ok(depth) };
+    let part = Part { after: cursor, upto: Position::from_raw(u64::MAX) };
+    let mut newest = wanted(mail, &reader, part, Order::Newest, now)?;
+    while let Some((_, letter)) = newest.next()? {
+        let bytes = depth.bytes + u64::from(letter.len);
+        if depth.messages >= limits.mailbox_messages as u64 || bytes > limits.mailbox_bytes as u64 {
+            break;
+        }
+        depth = crate::Mailbox { messages: depth.messages + 1, bytes };
+    }
+    Ok(depth)
+}
+
 fn page<M: Mail + ?Sized>(
     mail: &M,
     bodies: Bodies<'_>,

@@ -16,6 +16,7 @@ use crate::snapshot::Snapshots;
 
 mod changes;
 mod rows;
+mod subject;
 
 use changes::Changes;
 
@@ -24,11 +25,11 @@ const FORMAT: u64 = 2;
 const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE app(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
-CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT NOT NULL, UNIQUE(a, uid));
-CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL);
-CREATE INDEX reg_of_user ON reg(u) WHERE dead = 0;
+CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
+CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL, made INTEGER NOT NULL);
+CREATE INDEX reg_of_user ON reg(u);
 CREATE TABLE device(d INTEGER PRIMARY KEY, r INTEGER NOT NULL, print INTEGER NOT NULL, addr BLOB NOT NULL, heir_of INTEGER, born INTEGER NOT NULL, dead INTEGER NOT NULL);
-CREATE INDEX device_of_reg ON device(r) WHERE dead = 0;
+CREATE INDEX device_of_reg ON device(r);
 CREATE TABLE cur(d INTEGER PRIMARY KEY, pos INTEGER NOT NULL, seen INTEGER NOT NULL);
 CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
 CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
@@ -136,7 +137,8 @@ impl State {
         Self::create(path, ground.log_id).map(Some)
     }
 
-    fn open_as_is(path: &Path, log_id: u64) -> Result<Option<Self>, MergeError> {
+    /// None: it is no file of this log, or of a format that this build cannot carry over.
+    pub(crate) fn open_as_is(path: &Path, log_id: u64) -> Result<Option<Self>, MergeError> {
         if !path.exists() {
             return Ok(None);
         }
@@ -324,8 +326,17 @@ fn rebuild_marker(path: &Path) -> PathBuf {
 
 /// What `schema` said of format 1.
 const SCHEMA_1: u64 = 0x890b_f8b4;
-/// Format 1 knew no collapse keys, so no message of it has been replaced.
+/// Format 1 knew no collapse keys, so no message of it has been replaced; no erased users, and not when a registration was made; dead ones were not looked up.
 const FROM_1: &str = "
+CREATE TABLE user_2(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
+INSERT INTO user_2 SELECT u, a, uid FROM user;
+DROP TABLE user;
+ALTER TABLE user_2 RENAME TO user;
+ALTER TABLE reg ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+DROP INDEX reg_of_user;
+CREATE INDEX reg_of_user ON reg(u);
+DROP INDEX device_of_reg;
+CREATE INDEX device_of_reg ON device(r);
 ALTER TABLE wide ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE inbox ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tidings_model::{AppNo, Dev, Millis, Presence as Told, RegNo, SocketId, UserNo};
+use tidings_model::{AppNo, Connected, Dev, Millis, Presence as Told, RegNo, SocketId, UserNo};
 
 use super::ghosts;
 
@@ -33,6 +33,8 @@ pub(super) struct Presence {
 struct Sockets {
     app: AppNo,
     user: UserNo,
+    /// When the first of them came.
+    since: Millis,
     all: Vec<Attached>,
 }
 
@@ -122,16 +124,28 @@ impl Presence {
         self.regs.contains_key(&reg)
     }
 
+    pub(super) fn sockets_at(&self, reg: RegNo) -> usize {
+        self.regs.get(&reg).map_or(0, |sockets| sockets.all.len())
+    }
+
+    /// None: nobody is.
+    pub(super) fn connected(&self, reg: RegNo) -> Option<Connected> {
+        let Sockets { since, all, .. } = self.regs.get(&reg)?;
+        let sockets = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        Some(Connected { sockets, since: Some(*since), devs: all.iter().filter_map(|attached| attached.dev).collect(), left: None })
+    }
+
     /// When the device's socket ended, if this process has seen it.
     pub(super) fn left(&self, dev: Dev) -> Option<Millis> {
         self.left.get(&dev).copied()
     }
 
     /// A socket serves a device from now on (None: an extra); the one that did becomes an extra.
-    pub(super) fn attach(&mut self, place: Place, socket: SocketId, dev: Option<Dev>) -> Attachment {
+    pub(super) fn attach(&mut self, place: Place, socket: SocketId, dev: Option<Dev>, now: Millis) -> Attachment {
         self.turn += 1;
         let turn = self.turn;
-        let sockets = self.regs.entry(place.reg).or_insert_with(|| Sockets { app: place.app, user: place.user, all: Vec::new() });
+        let sockets =
+            self.regs.entry(place.reg).or_insert_with(|| Sockets { app: place.app, user: place.user, since: now, all: Vec::new() });
         let displaced = dev.and_then(|dev| sockets.all.iter_mut().find(|attached| attached.dev == Some(dev)));
         let displaced = displaced.map(|attached| {
             attached.dev = None;

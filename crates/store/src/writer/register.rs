@@ -219,7 +219,7 @@ impl<B: Beneath, T> Writer<B, T> {
         let displaced =
             dev.and_then(|dev| self.presence.serving(known.no, dev)).map(|(socket, _)| socket).filter(|socket| *socket != ask.socket);
         let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no };
-        let attachment = self.presence.attach(place, ask.socket, dev);
+        let attachment = self.presence.attach(place, ask.socket, dev, self.now);
         self.batching.undo(Undo::Attached(attachment), self.layers.rests);
         self.attached(known, ask.socket, dev, displaced)
     }
@@ -258,7 +258,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
         let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no };
-        let attachment = self.presence.attach(place, ask.socket, Some(dev));
+        let attachment = self.presence.attach(place, ask.socket, Some(dev), self.now);
         self.batching.undo(Undo::Attached(attachment), self.layers.rests);
         self.attached(&known, ask.socket, Some(dev), None)
     }

@@ -132,7 +132,7 @@ fn line(label: &str, answer: &Answer) -> String {
     match answer {
         Answer::Attached(attached) => format!("@{label} {}", attached.token),
         Answer::Accepted(accepted) => format!("@{label} {} {}", accepted.id, accepted.at.raw()),
-        Answer::Counted(_) | Answer::Done => format!("@{label}"),
+        Answer::Done | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) => format!("@{label}"),
         Answer::Refused(refusal) => format!("@X {}", refusal.code),
     }
 }

@@ -4,7 +4,11 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use tidings_json::{Json, unescape};
+
+use super::Exit;
 use super::url::Url;
+use crate::telemetry::complain;
 
 /// A server that says nothing for so long has gone.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,9 +29,7 @@ impl Answer {
 
 /// POSTs JSON and asks for JSON. `lines`: more of the head, each with its line's end.
 pub(super) fn post(url: &Url, path: &str, lines: &str, body: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(&url.connect)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = connect(url)?;
     write!(
         stream,
         "POST {}{path} HTTP/1.0\r\nHost: {}\r\nAccept: application/json\r\nContent-Type: application/json\r\n{lines}Content-Length: {}\r\n\r\n{body}",
@@ -35,6 +37,25 @@ pub(super) fn post(url: &Url, path: &str, lines: &str, body: &str) -> io::Result
         url.authority,
         body.len()
     )?;
+    read(stream)
+}
+
+/// GETs JSON; the key goes as a bearer.
+pub(super) fn get(url: &Url, path: &str, key: Option<&str>) -> io::Result<Answer> {
+    let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+    let mut stream = connect(url)?;
+    write!(stream, "GET {}{path} HTTP/1.0\r\nHost: {}\r\nAccept: application/json\r\n{key}\r\n", url.path, url.authority)?;
+    read(stream)
+}
+
+fn connect(url: &Url) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(&url.connect)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn read(stream: TcpStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "that was no HTTP answer"))
@@ -46,4 +67,15 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let mut first = head.lines().next()?.split(' ');
     first.next().filter(|version| version.starts_with("HTTP/1."))?;
     Some(Answer { status: first.next()?.parse().ok()?, head: head.to_owned(), body: body.to_owned() })
+}
+
+/// The code and its message, as the server says them.
+pub(super) fn refused(answer: &Answer) -> Exit {
+    let said = Json::parse(answer.body.as_bytes()).ok().and_then(|body| {
+        let error = Json::trusted(body.member("error")?);
+        let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
+        Some(format!("{}: {}", word("code")?, word("message")?))
+    });
+    complain(&said.unwrap_or_else(|| format!("HTTP status {}", answer.status)));
+    Exit::Failed
 }

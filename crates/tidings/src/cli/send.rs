@@ -8,6 +8,7 @@ use tidings_json::{Json, unescape, write_string};
 use super::http::{self, Answer};
 use super::url::Url;
 use super::{Exit, say};
+use crate::config::Environment;
 use crate::telemetry::complain;
 
 #[derive(Debug, clap::Args)]
@@ -88,7 +89,7 @@ impl Call<'_> {
         match http::post(url, "/message", &format!("{}{more}", self.head), &self.body) {
             Ok(answer) if matches!(answer.status, 200 | 202) => Ok(answer),
             Ok(answer) => {
-                refused(&answer);
+                http::refused(&answer);
                 Err(())
             }
             Err(error) => {
@@ -121,7 +122,7 @@ fn any_key() -> String {
 impl Flags {
     /// The line that says who calls; empty where nobody in particular does.
     fn authorization(&self) -> Result<String, String> {
-        let from_environment = || std::env::var("TIDINGS_KEY").ok().filter(|text| !text.is_empty()).map(|text| key(&text)).transpose();
+        let from_environment = || Environment::of_process().key.filter(|text| !text.is_empty()).map(|text| key(&text)).transpose();
         let key = if self.key.is_some() { self.key.clone() } else { from_environment()? };
         Ok(key.map_or_else(String::new, |key| format!("Authorization: Bearer {key}\r\n")))
     }
@@ -167,14 +168,4 @@ fn accepted(body: &str) -> Option<String> {
     let devices = targets.member("devices")?;
     let noun = if devices == "1" { "device" } else { "devices" };
     Some(format!("{id}  {devices} {noun}, {} online", targets.member("online")?))
-}
-
-/// The code and its message, as the server says them.
-fn refused(answer: &Answer) {
-    let said = Json::parse(answer.body.as_bytes()).ok().and_then(|body| {
-        let error = Json::trusted(body.member("error")?);
-        let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
-        Some(format!("{}: {}", word("code")?, word("message")?))
-    });
-    complain(&said.unwrap_or_else(|| format!("HTTP status {}", answer.status)));
 }

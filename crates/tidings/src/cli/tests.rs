@@ -15,7 +15,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_help_lists_what_there_is_and_nothing_else() {
     let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor", "token"]);
+    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor", "token", "why"]);
 }
 
 #[test]
@@ -39,6 +39,8 @@ fn what_can_be_said_is_understood() {
         "listen --uid 42 --legacy",
         "token --uid 42 --secret FILE",
         "token --app /shop --uid 42 --ttl 90m --secret FILE --signed-uid",
+        "why --uid 42",
+        "why --uid 42 --url http://127.0.0.1:5001 --key tdk_a_b --limit 200",
         "listen --uid 42 --legacy --device d1 --url http://[::1]:5000/push",
     ] {
         assert!(read(line).is_ok(), "{line}: {:?}", read(line));
@@ -65,6 +67,7 @@ fn what_makes_no_sense_is_bad_usage() {
         "backup",
         "restore",
         "doctor x",
+        "why",
         "send --all --wait 1",
         "send --all --key é 1",
         "listen --legacy",

@@ -10,6 +10,8 @@ use super::{Given, Origin, Problem, Value, nearest};
 pub(crate) struct Environment {
     /// `TIDINGS_CONFIG`.
     pub file: Option<PathBuf>,
+    /// `TIDINGS_KEY`: what a client calls with.
+    pub key: Option<String>,
     pub given: Vec<Given>,
     pub problems: Vec<Problem>,
 }
@@ -43,7 +45,7 @@ impl Environment {
             "DEVICES" => self.give("devices.bind", name, value),
             "BACKEND" => self.give("backend.bind", name, value),
             // Never keys of a table. A client's key means nothing to a server.
-            "KEY" => {}
+            "KEY" => self.key = value.into_string().ok(),
             "ICE" => self.problem(name, "there is no Ice door yet; unset it"),
             "ADMIN_KEY_FILE" => self.problem(name, "there are no keys yet, so no admin key can be set; unset it"),
             nested if nested.contains("__") => {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, EventName, Fact, Ghost, Idempotency, Invalid, MessageId,
-    Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State, Target, Targets, Token,
-    Uid, Unregistered, UserNo, Why,
+    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Fact, Ghost, Idempotency,
+    Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State,
+    Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag};
@@ -23,6 +23,11 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
         Fact::Unregistered(fact) => put_unregistered(&mut head, fact),
         Fact::Presence(fact) => put_presence(&mut head, fact),
         Fact::Ghost(fact) => put_ghost(&mut head, fact),
+        Fact::Erased(fact) => put_erased(&mut head, fact),
+        Fact::Disconnected(fact) => {
+            put_regs(&mut head, &fact.regs);
+            tag::DISCONNECTED
+        }
         Fact::Published(fact) => {
             body.extend_from_slice(fact.content.body.text().as_bytes());
             put_published(&mut head, fact)
@@ -47,7 +52,7 @@ fn version(fact: &Fact) -> u8 {
 
 pub(super) fn knows(tag: u8, version: u8) -> bool {
     let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
-    let known = matches!(tag, tag::STARTED | tag::TICK | tag::REGISTERED..=tag::PRESENCE | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED);
+    let known = matches!(tag, tag::STARTED | tag::TICK | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED);
     known && version <= newest
 }
 
@@ -67,6 +72,8 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::UNREGISTERED => Fact::Unregistered(take_unregistered(&mut bytes)?),
         tag::PRESENCE => Fact::Presence(take_presence(&mut bytes)?),
         tag::GHOST => Fact::Ghost(take_ghost(&mut bytes)?),
+        tag::ERASED => Fact::Erased(take_erased(&mut bytes)?),
+        tag::DISCONNECTED => Fact::Disconnected(Disconnected { regs: take_regs(&mut bytes)? }),
         tag::PUBLISHED => Fact::Published(take_published(&mut bytes, body, version)?),
         tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
@@ -183,6 +190,25 @@ fn take_ghost(bytes: &mut Bytes<'_>) -> Taken<Ghost> {
         heir_of: bytes.option(|bytes| bytes.small().map(Dev))?,
         cursor: bytes.position()?,
     })
+}
+
+fn put_erased(head: &mut Vec<u8>, fact: &Erased) -> u8 {
+    head.number(u64::from(fact.app.0));
+    head.number(u64::from(fact.user.0));
+    put_regs(head, &fact.regs);
+    tag::ERASED
+}
+
+fn take_erased(bytes: &mut Bytes<'_>) -> Taken<Erased> {
+    Ok(Erased { app: AppNo(bytes.small()?), user: UserNo(bytes.small()?), regs: take_regs(bytes)? })
+}
+
+fn put_regs(head: &mut Vec<u8>, regs: &[RegNo]) {
+    head.list(regs, |head, reg| head.number(u64::from(reg.0)));
+}
+
+fn take_regs(bytes: &mut Bytes<'_>) -> Taken<Vec<RegNo>> {
+    bytes.list(|bytes| bytes.small().map(RegNo))
 }
 
 fn put_published(head: &mut Vec<u8>, fact: &Published) -> u8 {

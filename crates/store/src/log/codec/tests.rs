@@ -6,9 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, EventName, Ghost, Idempotency, Invalid, MessageId, Millis,
-    Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State, Target, Targets, Token,
-    Uid, Unregistered, UserNo, Why,
+    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Ghost, Idempotency, Invalid,
+    MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State,
+    Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::*;
@@ -68,6 +68,12 @@ fn unregistered_presence_and_ghost_keep_their_bytes() {
         cursor: Position::new(0, 7),
     };
     golden(&Fact::Ghost(ghost), 17, "01010203000000000000000600000000000000000000000000000001010107", "");
+}
+
+#[test]
+fn erased_and_disconnected_keep_their_bytes() {
+    golden(&Fact::Erased(Erased { app: AppNo(0), user: UserNo(300), regs: vec![RegNo(1), RegNo(2)] }), 14, "0100ac02020102", "");
+    golden(&Fact::Disconnected(Disconnected { regs: vec![RegNo(1), RegNo(200)] }), 15, "010201c801", "");
 }
 
 #[test]

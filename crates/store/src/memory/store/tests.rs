@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use tidings_json::Json;
 use tidings_model::{
     Accepted, Adopt, AppNo, Attached, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave,
-    Lifetime, Print, Proof, Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
+    Lifetime, Named, Print, Proof, Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
 };
 
 use super::*;
@@ -686,4 +686,55 @@ fn one_seed_and_the_same_steps_give_the_same_history() {
         desk.facts()
     };
     assert_eq!(run(), run());
+}
+
+fn named(uid: &str) -> Named {
+    Named { app: AppNo::DEFAULT, uid: Uid::trusted(uid) }
+}
+
+#[test]
+fn who_is_connected_is_known_exactly() {
+    let mut desk = Desk::new();
+    let first = desk.attach(register("42", None, 1, 1));
+    let since = desk.now;
+    desk.later(1000);
+    let second = desk.attach(register("42", None, 2, 2));
+    let connected = |desk: &mut Desk| match desk.ask(Request::Connected(vec![first.reg])) {
+        Answer::Connected(connected) => connected[0].clone(),
+        other => panic!("{other:?}"),
+    };
+    let both = connected(&mut desk);
+    assert_eq!((both.sockets, both.since, both.left), (2, Some(Millis(since)), None));
+    assert_eq!(both.devs, [first.dev, second.dev].map(|dev| dev.expect("a ghost")));
+    desk.ask(leave(&first));
+    desk.ask(leave(&second));
+    let nobody = connected(&mut desk);
+    assert_eq!((nobody.sockets, nobody.since, nobody.left), (0, None, Some(Millis(desk.now - 1))), "when the last of them left");
+}
+
+#[test]
+fn an_erasure_that_is_not_stored_leaves_everything_as_it_was() {
+    let mut desk = Desk::new();
+    let attached = desk.attach(register("42", None, 1, 1));
+    desk.queue(Request::Erase(named("42")));
+    desk.round(Fault::Full);
+    desk.later(2000);
+    let Answer::Accepted(accepted) = desk.ask(Request::Publish(to_uid("42"))) else { panic!("it is taken") };
+    assert_eq!((accepted.devices, accepted.online), (1, 1));
+    assert_eq!(desk.mail(attached.dev.expect("a ghost"), attached.cursor), [accepted.at]);
+    assert!(matches!(desk.ask(Request::Erase(named("42"))), Answer::Done));
+    assert_eq!(desk.refusal(Request::Erase(named("42"))).code, Code::NotFound);
+    assert_eq!(desk.mail(attached.dev.expect("a ghost"), attached.cursor), []);
+}
+
+#[test]
+fn a_register_behind_an_erasure_in_the_same_batch_is_a_new_user() {
+    let mut desk = Desk::new();
+    let before = desk.attach(register("42", None, 1, 1));
+    desk.queue(Request::Erase(named("42")));
+    let after = desk.attach(register("42", None, 1, 2));
+    assert!(after.reg != before.reg && after.token != before.token);
+    assert_eq!(after.displaced, None);
+    let Answer::Accepted(accepted) = desk.ask(Request::Publish(to_uid("42"))) else { panic!("it is taken") };
+    assert_eq!((accepted.devices, accepted.online), (1, 1));
 }

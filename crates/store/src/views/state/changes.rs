@@ -164,17 +164,19 @@ fn sql_time(time: u64) -> i64 {
 }
 
 fn put_user(conn: &Connection, user: u32, row: &User) -> rusqlite::Result<()> {
-    let mut put = conn.prepare_cached("INSERT INTO user VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
-    put.execute(params![user, row.app.0, row.uid.as_str()]).map(drop)
+    let mut put = conn.prepare_cached(
+        "INSERT INTO user VALUES(?1, ?2, ?3) ON CONFLICT(u) DO UPDATE SET uid = excluded.uid WHERE uid IS NOT excluded.uid",
+    )?;
+    put.execute(params![user, row.app.0, row.uid.as_ref().map(tidings_model::Uid::as_str)]).map(drop)
 }
 
 fn put_reg(conn: &Connection, no: RegNo, reg: &Reg) -> rusqlite::Result<()> {
     let mut put = conn.prepare_cached(
-        "INSERT INTO reg VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(r) DO UPDATE SET token = excluded.token, did = excluded.did, dead = excluded.dead, why = excluded.why",
+        "INSERT INTO reg VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(r) DO UPDATE SET token = excluded.token, did = excluded.did, dead = excluded.dead, why = excluded.why",
     )?;
     let (dead, why) = reg.dead.map_or((0, 0), |(at, why)| (at.raw() as i64, why as u8));
     let device_id = reg.device_id.as_ref().map(tidings_model::DeviceId::as_str);
-    put.execute(params![no.0, reg.user.0, reg.token.as_str(), device_id, reg.born.raw() as i64, dead, why]).map(drop)
+    put.execute(params![no.0, reg.user.0, reg.token.as_str(), device_id, reg.born.raw() as i64, dead, why, reg.made.0 as i64]).map(drop)
 }
 
 fn put_device(conn: &Connection, dev: Dev, device: &Device) -> rusqlite::Result<()> {

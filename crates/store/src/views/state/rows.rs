@@ -63,7 +63,8 @@ pub(super) fn millis(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<
 
 fn get_user(conn: &Connection, user: UserNo) -> Found {
     let mut select = conn.prepare_cached("SELECT a, uid FROM user WHERE u = ?1")?;
-    let found = select.query_row([user.0], |row| Ok((AppNo(row.get(0)?), Uid::trusted(row.get_ref(1)?.as_str()?)))).optional()?;
+    let found =
+        select.query_row([user.0], |row| Ok((AppNo(row.get(0)?), row.get_ref(1)?.as_str_or_null()?.map(Uid::trusted)))).optional()?;
     let Some((app, uid)) = found else { return Ok(None) };
     let regs = numbers(conn.prepare_cached("SELECT r FROM reg WHERE u = ?1 AND dead = 0 ORDER BY r")?, user.0, RegNo)?;
     Ok(Some(Row::User(Arc::new(User { app, uid, regs }))))
@@ -74,7 +75,7 @@ fn numbers<T>(mut select: CachedStatement<'_>, of: u32, number: fn(u32) -> T) ->
 }
 
 fn get_reg(conn: &Connection, no: RegNo) -> Found {
-    let mut select = conn.prepare_cached("SELECT u, token, did, born, dead, why, a, uid FROM reg JOIN user USING(u) WHERE r = ?1")?;
+    let mut select = conn.prepare_cached("SELECT u, token, did, born, dead, why, a, uid, made FROM reg JOIN user USING(u) WHERE r = ?1")?;
     let found = select.query_row([no.0], |row| {
         let dead = position(row, 4)?;
         let why: u8 = row.get(5)?;
@@ -86,7 +87,8 @@ fn get_reg(conn: &Connection, no: RegNo) -> Found {
             born: position(row, 3)?,
             dead: (dead > Position::ZERO).then_some((dead, why)),
             app: AppNo(row.get(6)?),
-            uid: Uid::trusted(row.get_ref(7)?.as_str()?),
+            uid: Uid::trusted(row.get_ref(7)?.as_str_or_null()?.unwrap_or_default()),
+            made: millis(row, 8)?,
             devs: Vec::new(),
         })
     });

@@ -1,0 +1,49 @@
+//! `GET /v1/devices/{token}`: a registration as its token names it.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use tidings_model::{Code, Refusal, Token};
+
+use super::path::Named;
+use super::{Face, answer, caller, time, users};
+use crate::error::Failure;
+use crate::executor::{AskError, Device};
+use crate::object::Object;
+
+pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
+    let app = caller::app(request.headers())?;
+    users::no_query(&request)?;
+    let Named { name, verb } = Named::read(request.uri().path(), "token")?;
+    // What does not even look like a token names nothing, as a token that was never given.
+    let token = Token::parse(&name).ok().filter(|_| verb.is_none());
+    let token = token.ok_or_else(|| Refusal::new(Code::NotFound, "no registration has this token").field("token"))?;
+    Ok(answer::json(written(&face.executor.device(app, token).await?)))
+}
+
+/// What only version 2 brings is absent as yet.
+pub(crate) fn written(device: &Device) -> String {
+    let Device { registration, connected, last_seen } = device;
+    let mailbox = Object::new().raw("messages", registration.mailbox.messages).raw("bytes", registration.mailbox.bytes).finish();
+    Object::new()
+        .text("token", registration.token.as_str())
+        .text("uid", registration.uid.as_str())
+        .text_or_null("device_id", registration.device_id.as_ref().map(|id| id.as_str()))
+        .raw("platform", "null")
+        .raw("app_version", "null")
+        .raw("online", device.is_online())
+        .text_or_null("since", connected.since.map(time::rfc3339).as_deref())
+        .text("last_seen", &time::rfc3339(*last_seen))
+        .text_or_null("created_at", registration.made.map(time::rfc3339).as_deref())
+        .raw("mailbox", mailbox)
+        .raw("topics", "[]")
+        .finish()
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(refusal) => refusal.into(),
+            AskError::Broken(cause) => Self::internal(cause),
+        }
+    }
+}

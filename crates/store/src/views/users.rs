@@ -1,0 +1,84 @@
+//! Users and what their tokens name, read from the views.
+
+use std::sync::Arc;
+
+use tidings_model::{Limits, Millis, RegNo, Token, UserNo};
+
+use super::mailbox::{self, Mail};
+use super::{Base, Key, Reg, Row, User};
+use crate::{Depth, Mailbox, ReadError, Registration, TokenNames, UsersQuery};
+
+/// How mailboxes are measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Measure<'a> {
+    pub limits: &'a Limits,
+    pub now: Millis,
+    pub depth: Depth,
+}
+
+/// The living registrations of each uid, oldest first; None: nobody has registered as it.
+pub(crate) fn users<M: Mail>(mail: &M, query: &UsersQuery, measure: Measure<'_>) -> Result<Vec<Option<Vec<Registration>>>, ReadError> {
+    let mut users = Vec::with_capacity(query.uids.len());
+    for uid in &query.uids {
+        let found = match mail.get(&Key::Uid(query.app, uid.clone()))? {
+            Some(Row::Uid(no)) => user(mail, no)?,
+            _ => None,
+        };
+        users.push(found.map(|user| registrations(mail, &user, measure)).transpose()?);
+    }
+    Ok(users)
+}
+
+pub(crate) fn user(base: &(impl Base + ?Sized), no: UserNo) -> Result<Option<Arc<User>>, ReadError> {
+    Ok(match base.get(&Key::User(no))? {
+        Some(Row::User(user)) => Some(user),
+        _ => None,
+    })
+}
+
+pub(crate) fn reg(base: &(impl Base + ?Sized), no: RegNo) -> Result<Option<Arc<Reg>>, ReadError> {
+    Ok(match base.get(&Key::Reg(no))? {
+        Some(Row::Reg(reg)) => Some(reg),
+        _ => None,
+    })
+}
+
+fn registrations<M: Mail>(mail: &M, user: &User, measure: Measure<'_>) -> Result<Vec<Registration>, ReadError> {
+    let mut all = Vec::with_capacity(user.regs.len());
+    for no in &user.regs {
+        if let Some(reg) = reg(mail, *no)?.filter(|reg| reg.dead.is_none()) {
+            all.push(registration(mail, *no, &reg, measure)?);
+        }
+    }
+    Ok(all)
+}
+
+/// What a token of `app` names.
+pub(crate) fn token<M: Mail>(mail: &M, app: tidings_model::AppNo, token: &Token, measure: Measure<'_>) -> Result<TokenNames, ReadError> {
+    let Some(Row::Token(no)) = mail.get(&Key::Token(token.clone()))? else { return Ok(TokenNames::Nothing) };
+    match reg(mail, no)?.filter(|reg| reg.app == app) {
+        None => Ok(TokenNames::Nothing),
+        Some(reg) if reg.dead.is_some() => Ok(TokenNames::Ended),
+        Some(reg) => registration(mail, no, &reg, measure).map(TokenNames::Living),
+    }
+}
+
+fn registration<M: Mail>(mail: &M, no: RegNo, reg: &Reg, measure: Measure<'_>) -> Result<Registration, ReadError> {
+    let (mut seen, mut mailbox) = (reg.made, Mailbox::default());
+    for dev in &reg.devs {
+        let Some(Row::Cursor(cursor)) = mail.get(&Key::Cursor(*dev))? else { continue };
+        seen = seen.max(cursor.seen);
+        if measure.depth == Depth::Measured {
+            mailbox = mailbox.max(mailbox::depth(mail, *dev, cursor.at, measure.limits, measure.now)?);
+        }
+    }
+    Ok(Registration {
+        reg: no,
+        uid: reg.uid.clone(),
+        token: reg.token.clone(),
+        device_id: reg.device_id.clone(),
+        made: Some(reg.made).filter(|made| made.0 > 0),
+        seen,
+        mailbox,
+    })
+}
