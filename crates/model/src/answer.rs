@@ -7,11 +7,13 @@ pub enum Answer {
     Attached(Attached),
     Accepted(Accepted),
     Counted(Counted),
+    App(std::sync::Arc<crate::App>),
+    Key(std::sync::Arc<crate::ApiKey>),
     /// One for each registration that was asked about, in that order.
     Connected(Vec<Connected>),
     /// Disconnect: so many sockets are closed.
     Closed(u32),
-    /// Leave, Prove, Report, Overflow, Erase: done (and durable where it made a fact).
+    /// Leave, Prove, Report, Overflow, Erase, what is removed: done (and durable where it made a fact).
     Done,
     Refused(crate::Refusal),
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tidings_json::Json;
 
 use crate::{
-    AppNo, Content, Dev, DeviceId, Idempotency, Invalid, MessageId, Millis, Position, Print, Proof, RegNo, State, Target, Targets, Token,
-    Uid, UserNo,
+    ApiKey, App, AppNo, Content, Dev, DeviceId, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof, RegNo, State,
+    Target, Targets, Token, Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub enum Fact {
     Started(Started),
     /// Lets log time pass; proves that the log takes appends again.
     Tick,
+    /// New or changed.
+    AppPut(App),
+    /// Its keys end with it; its number is never given again.
+    AppGone(AppNo),
+    /// New or changed.
+    KeyPut(ApiKey),
+    KeyGone(KeyId),
     Registered(Registered),
     Unregistered(Unregistered),
     Presence(Presence),

@@ -17,6 +17,7 @@ mod names;
 mod position;
 mod proof;
 mod request;
+mod tenancy;
 
 pub use answer::{Accepted, Answer, Attached, Connected, Counted, Invalid};
 pub use claim::{Claim, Secret, Verdict};
@@ -35,6 +36,7 @@ pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
 pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
+pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,10 @@ pub struct Limits {
     pub socket_queue_messages: usize,
     pub socket_queue_bytes: usize,
     pub queue_bytes_total: usize,
+    /// Of each app; 0: off.
+    pub api_calls_per_s: u32,
+    pub messages_per_s: u32,
+    pub broadcasts_per_hour: u32,
     /// Callers that wait until a device has their message; one more is answered at once.
     pub waiting_callers: usize,
     /// Below this much free space the store is read-only.
@@ -68,6 +72,9 @@ impl Limits {
     pub const WAIT_S: u64 = 60;
     /// How long an idempotency key is kept.
     pub const IDEMPOTENCY_S: u64 = 24 * 3600;
+    /// Apps, and keys of all of them.
+    pub const APPS: usize = 1000;
+    pub const KEYS: usize = 10_000;
     /// Attachments of one binary event.
     pub const ATTACHMENTS: usize = 10;
 }
@@ -86,6 +93,9 @@ impl Default for Limits {
             socket_queue_messages: 256,
             socket_queue_bytes: 1 << 20,
             queue_bytes_total: 256 << 20,
+            api_calls_per_s: 0,
+            messages_per_s: 0,
+            broadcasts_per_hour: 0,
             waiting_callers: 1000,
             disk_reserve_bytes: 64 << 20,
             retention: Retention::default(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 
-use crate::{AppNo, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid};
+use crate::{Administer, AppNo, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid};
 
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -15,6 +15,7 @@ pub enum Request {
     Report(Report),
     Overflow(Overflowed),
     Publish(Draft),
+    Administer(Administer),
     /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
     Count(Draft),
     /// Who is connected; answered by [`crate::Answer::Connected`].

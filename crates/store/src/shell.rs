@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{Answer, Batch, FeedItem, Limits, MessageId, Millis, Position, Published, Request};
+use tidings_model::{Answer, Batch, Directory, FeedItem, Limits, MessageId, Millis, Position, Published, Request};
 
 use crate::log::Log;
 use crate::log::recent::Recent;
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub counts: Counts,
     pub sinks: RwLock<Vec<Option<Sink>>>,
     pub hooks: RwLock<Vec<Hook>>,
+    /// Apps and keys as far as facts are durable.
+    pub directory: RwLock<Arc<Directory>>,
     /// By worker: the highest `upto` that concerned it.
     pub upto: Vec<AtomicU64>,
     /// Log time of the start.
@@ -114,6 +116,7 @@ impl Shared {
             counts: Counts::default(),
             sinks: RwLock::new((0..workers).map(|_| None).collect()),
             hooks: RwLock::default(),
+            directory: RwLock::default(),
             upto: (0..workers).map(|_| AtomicU64::new(end.raw())).collect(),
             health: Mutex::new(Health::Open),
             ended: Mutex::default(),

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{AppNo, Batch, BroadcastQuery, Dev, DeviceId, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token};
+use tidings_model::{
+    AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token,
+};
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
@@ -148,6 +150,7 @@ impl Store {
         let page = self.with_reader(|state| {
             let source = events::Source {
                 base: state,
+                name: self.directory().name_of(query.app),
                 read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
                 published: &|at| shared.published(at),
                 oldest: before(first),
@@ -234,6 +237,11 @@ impl Store {
             readers.push(state);
         }
         Ok(result)
+    }
+
+    /// Every app and every key, as far as facts are durable.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.inner.shared.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Called with each durable batch, before its answers leave; must not block.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tidings_model::{AppNo, CollapseKey, Dev, DeviceId, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why};
+use tidings_model::{
+    AppNo, CollapseKey, Dev, DeviceId, Directory, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why,
+};
 
 use crate::ReadError;
 
@@ -19,7 +21,7 @@ pub(crate) mod state;
 pub(crate) mod timeline;
 pub(crate) mod users;
 
-pub(crate) use fold::fold;
+pub(crate) use fold::{enter, fold};
 
 /// What a row is found by; ordered by table, then key, as merges write them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,13 +139,15 @@ impl PartialEq for Kept {
 
 impl Eq for Kept {}
 
-/// The next numbers to give, and how many devices live in each app.
+/// The next numbers to give, how many devices live in each app, and the apps and keys themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Numbers {
     pub user: u32,
     pub reg: u32,
     pub dev: u32,
     pub devices: BTreeMap<AppNo, u32>,
+    /// Few rows that everybody asks for: kept whole.
+    pub directory: Arc<Directory>,
 }
 
 /// Finding rows, wherever they are kept.

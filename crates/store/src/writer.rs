@@ -9,6 +9,7 @@ use crate::ReadError;
 use crate::log::AppendError;
 use crate::views::Base;
 
+mod administer;
 mod batch;
 mod cache;
 pub(crate) mod clock;
@@ -143,6 +144,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Report(report) => self.report(report),
             Request::Overflow(overflow) => self.overflow(overflow),
             Request::Publish(draft) => self.publish(draft),
+            Request::Administer(ask) => self.administer(ask),
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),

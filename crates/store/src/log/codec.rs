@@ -9,6 +9,7 @@ use crate::ReadError;
 
 mod bytes;
 mod facts;
+mod tenancy;
 
 pub(crate) use bytes::{Bytes, Malformed, Put};
 
@@ -47,6 +48,10 @@ const PUBLISHED_VERSION: u8 = 2;
 mod tag {
     pub(super) const STARTED: u8 = 1;
     pub(super) const TICK: u8 = 2;
+    pub(super) const APP_PUT: u8 = 3;
+    pub(super) const APP_GONE: u8 = 4;
+    pub(super) const KEY_PUT: u8 = 5;
+    pub(super) const KEY_GONE: u8 = 6;
     pub(super) const REGISTERED: u8 = 10;
     pub(super) const UNREGISTERED: u8 = 11;
     pub(super) const PRESENCE: u8 = 12;

@@ -93,6 +93,8 @@ pub(crate) fn weight(entry: &Entry) -> usize {
         Fact::Reported(report) => report.status.as_str().len() + 100,
         Fact::Presence(presence) => presence.on.len() * 4 + presence.off.len() * 16,
         Fact::Registered(_) => 300,
+        Fact::AppPut(_) | Fact::KeyPut(_) => 300,
+        Fact::AppGone(_) | Fact::KeyGone(_) => 50,
         Fact::Erased(erased) => erased.regs.len() * 4,
         Fact::Disconnected(disconnected) => disconnected.regs.len() * 4,
         Fact::Started(_) | Fact::Tick | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Overflowed(_) => 50,

@@ -243,6 +243,11 @@ impl MemStore {
         self.log.fail_next(fault);
     }
 
+    /// Every app and every key, as the views have them.
+    pub fn directory(&self) -> Arc<tidings_model::Directory> {
+        self.maps().numbers.directory.clone()
+    }
+
     /// Entries in (after, upto].
     pub fn read(&self, after: Position, upto: Position) -> Batch {
         self.log.read(after, upto.min(self.notified), usize::MAX).expect(READABLE)
@@ -279,6 +284,7 @@ impl MemStore {
             oldest: Position::ZERO,
             begin: Position::ZERO,
             base: self.maps(),
+            name: self.directory().name_of(query.app),
             read: &|after, upto| self.log.read(after, upto, 256 << 10),
             published: &|at| self.log.published(at),
             upto: self.maps().mark,
@@ -295,5 +301,7 @@ fn apply(maps: &mut Maps, log: &MemLog, upto: Position) {
     maps.mark = maps.mark.max(upto);
 }
 
+#[cfg(test)]
+mod tenancy;
 #[cfg(test)]
 mod tests;

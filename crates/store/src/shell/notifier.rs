@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use crossbeam_channel::Receiver;
-use tidings_model::Batch;
+use tidings_model::{Batch, Entry, Fact};
 
 use super::{Outgoing, Shared};
+use crate::views;
 use crate::writer::{Feed, Landed};
 
 pub(crate) fn run(shared: &Shared, mut feed: Feed, outgoing: &Receiver<Outgoing>) {
@@ -20,7 +21,17 @@ pub(crate) fn run(shared: &Shared, mut feed: Feed, outgoing: &Receiver<Outgoing>
     }
 }
 
+/// Whoever is answered, or told of a fact, finds the directory as it is then.
+fn enter(shared: &Shared, batch: &Batch) {
+    let concerns = |entry: &&Entry| matches!(&*entry.fact, Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_));
+    for entry in batch.entries.iter().filter(concerns) {
+        let mut directory = shared.directory.write().unwrap_or_else(PoisonError::into_inner);
+        views::enter(Arc::make_mut(&mut directory), &entry.fact);
+    }
+}
+
 fn tell(shared: &Shared, feed: &mut Feed, batch: &Arc<Batch>) {
+    enter(shared, batch);
     shared.recent.push(batch.clone());
     shared.progress.appended(batch.upto, batch.entries.len() as u64);
     let sinks = shared.sinks.read().unwrap_or_else(PoisonError::into_inner);

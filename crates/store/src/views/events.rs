@@ -12,6 +12,8 @@ use crate::{EventPage, EventQuery, ReadError};
 /// What events are made from: the log, and the names in the views, which outlive their registrations.
 pub(crate) struct Source<'a> {
     pub base: &'a dyn Base,
+    /// Of the app that is asked about.
+    pub name: AppName,
     /// Entries in (after, upto].
     pub read: &'a dyn Fn(Position, Position) -> Result<Batch, ReadError>,
     pub published: super::mailbox::Bodies<'a>,
@@ -61,16 +63,11 @@ fn tell(source: &Source<'_>, query: &EventQuery, entry: &Entry, page: &mut Event
             return Ok(false);
         }
         let id = EventId { at: entry.at, n };
-        page.events.push(Event { id, app: app_name(app), at: entry.time, what });
+        page.events.push(Event { id, app: source.name.clone(), at: entry.time, what });
         page.next = id;
     }
     page.next = page.next.max(EventId { at: entry.at, n: items(&entry.fact).saturating_sub(1) });
     Ok(true)
-}
-
-/// There is one app as yet.
-fn app_name(app: AppNo) -> AppName {
-    if app == AppNo::DEFAULT { AppName::root() } else { AppName::trusted(&format!("/{}", app.0)) }
 }
 
 /// How many items a fact has, for ever: a function of its tag.
@@ -87,6 +84,7 @@ fn items(fact: &Fact) -> u32 {
         | Fact::Disconnected(_)
         | Fact::Published(_)
         | Fact::Overflowed(_) => 0,
+        Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
     };
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -107,6 +105,7 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
         | Fact::Disconnected(_)
         | Fact::Published(_)
         | Fact::Overflowed(_) => Ok(None),
+        Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => Ok(None),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, Dev, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered, Reported,
-    Targets, Uid, Unregistered, UserNo, Why,
+    AppNo, Dev, Directory, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered,
+    Reported, Targets, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Rows, Scope, User};
@@ -16,6 +16,10 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
     let (at, time) = (entry.at, entry.time);
     match &*entry.fact {
         Fact::Started(_) | Fact::Tick | Fact::Disconnected(_) => Ok(()),
+        Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => {
+            enter(Arc::make_mut(&mut rows.numbers().directory), &entry.fact);
+            Ok(())
+        }
         Fact::Registered(fact) => registered(rows, at, time, fact),
         Fact::Unregistered(fact) => unregistered(rows, at, fact),
         Fact::Presence(fact) => presence(rows, fact),
@@ -31,6 +35,17 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
             let seen = rows.cursor(fact.dev)?.map_or(time, |cursor| cursor.seen);
             rows.raise(fact.dev, Cursor { at: fact.upto, seen })
         }
+    }
+}
+
+/// What a fact does to the directory.
+pub(crate) fn enter(directory: &mut Directory, fact: &Fact) {
+    match fact {
+        Fact::AppPut(app) => directory.put_app(app.clone()),
+        Fact::AppGone(no) => directory.drop_app(*no),
+        Fact::KeyPut(key) => directory.put_key(key.clone()),
+        Fact::KeyGone(id) => directory.drop_key(id),
+        _ => {}
     }
 }
 

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
@@ -15,16 +16,19 @@ use crate::ReadError;
 use crate::snapshot::Snapshots;
 
 mod changes;
+mod directory;
 mod rows;
 mod subject;
 
 use changes::Changes;
 
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE app(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
+CREATE TABLE app(a INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, disabled INTEGER NOT NULL, topics TEXT NOT NULL, created INTEGER);
+CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, scopes INTEGER NOT NULL, hashes BLOB NOT NULL, created INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;
+CREATE TABLE population(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
 CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
 CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL, made INTEGER NOT NULL);
 CREATE INDEX reg_of_user ON reg(u);
@@ -315,9 +319,15 @@ fn put_meta(conn: &Connection, key: &str, value: u64) -> rusqlite::Result<()> {
 
 fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
     let next = |key| Ok::<_, rusqlite::Error>(meta(conn, key)?.and_then(|value| u32::try_from(value).ok()).unwrap_or(0));
-    let mut select = conn.prepare("SELECT a, devices FROM app")?;
+    let mut select = conn.prepare("SELECT a, devices FROM population")?;
     let devices = select.query_map([], |row| Ok((tidings_model::AppNo(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
-    Ok(Numbers { user: next("next_user")?, reg: next("next_reg")?, dev: next("next_dev")?, devices })
+    Ok(Numbers {
+        user: next("next_user")?,
+        reg: next("next_reg")?,
+        dev: next("next_dev")?,
+        devices,
+        directory: Arc::new(directory::read(conn)?),
+    })
 }
 
 fn rebuild_marker(path: &Path) -> PathBuf {
@@ -342,13 +352,25 @@ ALTER TABLE inbox ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
 CREATE INDEX latest_by_exp ON latest(exp);";
 
+/// What `schema` said of format 2.
+const SCHEMA_2: u64 = 0x9edd_6a70;
+/// Format 2 knew one app, and no keys.
+const FROM_2: &str = "
+ALTER TABLE app RENAME TO population;
+CREATE TABLE app(a INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, disabled INTEGER NOT NULL, topics TEXT NOT NULL, created INTEGER);
+CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, scopes INTEGER NOT NULL, hashes BLOB NOT NULL, created INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;";
+
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
-    if meta(conn, "format")? != Some(1) || meta(conn, "schema")? != Some(SCHEMA_1) {
-        return Ok(());
-    }
+    let steps: &[&str] = match (meta(conn, "format")?, meta(conn, "schema")?) {
+        (Some(1), Some(SCHEMA_1)) => &[FROM_1, FROM_2],
+        (Some(2), Some(SCHEMA_2)) => &[FROM_2],
+        _ => return Ok(()),
+    };
     let tx = conn.unchecked_transaction()?;
-    tx.execute_batch(FROM_1)?;
+    for step in steps {
+        tx.execute_batch(step)?;
+    }
     put_meta(&tx, "format", FORMAT)?;
     put_meta(&tx, "schema", schema())?;
     tx.commit()

@@ -36,6 +36,9 @@ struct Wanted {
 
 impl<B: Beneath, T> Writer<B, T> {
     pub(super) fn publish(&mut self, draft: &Draft) -> Result<Answer, ReadError> {
+        if let Err(refusal) = self.serving(draft.app) {
+            return Ok(Answer::Refused(refusal));
+        }
         if let Some(idempotency) = draft.idempotency
             && let Some(answer) = self.answered_before(idempotency)?
         {

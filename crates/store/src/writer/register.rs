@@ -50,6 +50,9 @@ struct Known {
 
 impl<B: Beneath, T> Writer<B, T> {
     pub(super) fn register(&mut self, ask: &Register) -> Result<Answer, ReadError> {
+        if let Err(refusal) = self.serving(ask.app) {
+            return Ok(Answer::Refused(refusal));
+        }
         let user_no = self.layers.user_no(ask.app, &ask.uid)?;
         let user = match user_no {
             Some(no) => self.layers.user(no)?.map(|user| (no, user)),

@@ -9,7 +9,7 @@ use tidings_model::{
     Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag};
+use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag, tenancy};
 
 type Taken<T> = Result<T, Malformed>;
 
@@ -19,6 +19,10 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
     let tag = match fact {
         Fact::Started(fact) => put_started(&mut head, fact),
         Fact::Tick => tag::TICK,
+        Fact::AppPut(app) => tenancy::put_app(&mut head, app),
+        Fact::AppGone(no) => tenancy::put_app_gone(&mut head, *no),
+        Fact::KeyPut(key) => tenancy::put_key(&mut head, key),
+        Fact::KeyGone(id) => tenancy::put_key_gone(&mut head, id),
         Fact::Registered(fact) => put_registered(&mut head, fact),
         Fact::Unregistered(fact) => put_unregistered(&mut head, fact),
         Fact::Presence(fact) => put_presence(&mut head, fact),
@@ -52,7 +56,7 @@ fn version(fact: &Fact) -> u8 {
 
 pub(super) fn knows(tag: u8, version: u8) -> bool {
     let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
-    let known = matches!(tag, tag::STARTED | tag::TICK | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED);
+    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED);
     known && version <= newest
 }
 
@@ -68,6 +72,10 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
     let fact = match tag {
         tag::STARTED => Fact::Started(take_started(&mut bytes)?),
         tag::TICK => Fact::Tick,
+        tag::APP_PUT => Fact::AppPut(tenancy::take_app(&mut bytes)?),
+        tag::APP_GONE => Fact::AppGone(AppNo(bytes.small()?)),
+        tag::KEY_PUT => Fact::KeyPut(tenancy::take_key(&mut bytes)?),
+        tag::KEY_GONE => Fact::KeyGone(tenancy::take_key_id(&mut bytes)?),
         tag::REGISTERED => Fact::Registered(take_registered(&mut bytes)?),
         tag::UNREGISTERED => Fact::Unregistered(take_unregistered(&mut bytes)?),
         tag::PRESENCE => Fact::Presence(take_presence(&mut bytes)?),

@@ -6,9 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Ghost, Idempotency, Invalid,
-    MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State,
-    Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    ApiKey, App, AppName, AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Ghost,
+    Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced,
+    Reported, Scopes, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::*;
@@ -33,6 +33,25 @@ fn started_and_tick_keep_their_bytes() {
     let started = Started { epoch: 300, writer: 0x0102_0304_0506_0708, build: "v1".to_owned(), after: 5 };
     golden(&Fact::Started(started), 1, "01ac02080706050403020102763105", "");
     golden(&Fact::Tick, 2, "01", "");
+}
+
+#[test]
+fn apps_and_keys_keep_their_bytes() {
+    let app = |created| App { no: AppNo(1), name: AppName::trusted("/a"), disabled: true, client_topics: vec!["t".to_owned()], created };
+    golden(&Fact::AppPut(app(Some(Millis(300)))), 3, "0101022f610101017401ac02", "");
+    golden(&Fact::AppPut(app(None)), 3, "0101022f610101017400", "");
+    golden(&Fact::AppGone(AppNo(200)), 4, "01c801", "");
+    let key = ApiKey {
+        id: KeyId::trusted("k"),
+        app: AppNo(0),
+        name: "n".to_owned(),
+        scopes: Scopes::EVERY,
+        hashes: vec![[7; 32], [8; 32]],
+        created: Millis(1),
+        until: Some(Millis(2)),
+    };
+    golden(&Fact::KeyPut(key), 5, &format!("0100016b02{}{}1f0102016e01", "07".repeat(32), "08".repeat(32)), "");
+    golden(&Fact::KeyGone(KeyId::trusted("k")), 6, "01016b", "");
 }
 
 #[test]
@@ -335,7 +354,24 @@ fn small_facts() -> impl Strategy<Value = Fact> {
     );
     let overflowed = (any::<u32>(), position(), position(), any::<u32>(), any::<u64>())
         .prop_map(|(dev, after, upto, count, bytes)| Fact::Overflowed(Overflowed { dev: Dev(dev), after, upto, count, bytes }));
-    prop_oneof![started, Just(Fact::Tick), unregistered, presence, ghost, overflowed]
+    prop_oneof![started, Just(Fact::Tick), unregistered, presence, ghost, overflowed, tenancy()]
+}
+
+fn tenancy() -> impl Strategy<Value = Fact> {
+    let time = || any::<u64>().prop_map(Millis);
+    let app = (any::<u32>(), ".{0,8}", any::<bool>(), vec(".{0,8}", 0..3), option::of(time())).prop_map(
+        |(no, name, disabled, topics, created)| {
+            Fact::AppPut(App { no: AppNo(no), name: AppName::trusted(&name), disabled, client_topics: topics, created })
+        },
+    );
+    let key = (any::<(u32, u8)>(), ".{0,8}", ".{0,8}", vec(any::<[u8; 32]>(), 0..3), time(), option::of(time())).prop_map(
+        |((app, scopes), id, name, hashes, created, until)| {
+            let (id, app, scopes) = (KeyId::trusted(&id), AppNo(app), Scopes::from_bits(scopes));
+            Fact::KeyPut(ApiKey { id, app, name, scopes, hashes, created, until })
+        },
+    );
+    let gone = ".{0,8}".prop_map(|id: String| Fact::KeyGone(KeyId::trusted(&id)));
+    prop_oneof![app, any::<u32>().prop_map(|no| Fact::AppGone(AppNo(no))), key, gone]
 }
 
 fn any_fact() -> impl Strategy<Value = Fact> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use tidings_model::{AppNo, CollapseKey, Dev, Limits, Position, RegNo};
 
-use super::{put_meta, rows};
+use super::{directory, put_meta, rows};
 use crate::ReadError;
 use crate::log::segment::io;
 use crate::views::{Cursor, Device, Kept, Key, Latest, Letter, Numbers, Receipt, Reg, Row, Rows, Scope, User};
@@ -126,6 +126,7 @@ impl<'c> Changes<'c> {
             conn.prepare_cached(sql)?.execute([reg.0])?;
         }
         write_numbers(conn, &self.before, &self.numbers)?;
+        directory::write(conn, &self.before.directory, &self.numbers.directory)?;
         Ok(self.numbers)
     }
 }
@@ -216,7 +217,7 @@ fn write_numbers(conn: &Connection, before: &Numbers, now: &Numbers) -> rusqlite
         }
     }
     for (app, devices) in now.devices.iter().filter(|(app, devices)| before.devices.get(app) != Some(devices)) {
-        conn.prepare_cached("INSERT INTO app VALUES(?1, ?2) ON CONFLICT DO UPDATE SET devices = excluded.devices")?
+        conn.prepare_cached("INSERT INTO population VALUES(?1, ?2) ON CONFLICT DO UPDATE SET devices = excluded.devices")?
             .execute(params![app.0, devices])?;
     }
     Ok(())
