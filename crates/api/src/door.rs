@@ -39,7 +39,7 @@ pub struct Config {
 /// Why the door did not open.
 #[derive(Debug)]
 pub enum StartError {
-    /// Whoever reaches the address could send to everyone, as there are no keys.
+    /// Whoever reaches the address could send to everyone, as there are no keys. A matter of configuration.
     Keyless {
         bind: SocketAddr,
     },
@@ -54,7 +54,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Keyless { bind } => write!(
                 f,
-                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; bind a loopback address, 127.0.0.1:5001"
+                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; make one first (tidings key create --app / \
+                 --scopes admin), or bind a loopback address, 127.0.0.1:5001"
             ),
             Self::Bind { bind, error } if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "cannot listen on {bind}: port {} is in use (usually by another server of ours)", bind.port())
@@ -67,9 +68,9 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl Config {
-    /// The rules that need no port: what a configuration is checked by.
-    pub fn check(&self) -> Result<(), StartError> {
-        if self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
+    /// `keyed`: calls need a key.
+    pub fn check(&self, keyed: bool) -> Result<(), StartError> {
+        if keyed || self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
     }
 }
 
@@ -89,13 +90,14 @@ pub struct Backend {
 impl Backend {
     /// Binds and serves. To be called within a tokio runtime.
     pub fn start(config: &Config, executor: Executor) -> Result<Self, StartError> {
-        config.check()?;
         let bind = config.bind;
+        config.check(!executor.is_keyless())?;
         let listener = listen(bind).map_err(|error| StartError::Bind { bind, error })?;
         let addr = listener.local_addr().map_err(|error| StartError::Bind { bind, error })?;
         let face = Face {
             executor: executor.clone(),
             legacy_ttl_s: config.legacy_ttl_s,
+            is_local: bind.ip().is_loopback(),
             uid_events: config.uid_events,
             demo: config.demo.clone(),
             metrics: config.metrics.clone(),
@@ -107,6 +109,11 @@ impl Backend {
         let serving = accepting::Serving { router: http::router(face, ids.clone()), ids, tls: config.tls.clone() };
         tasks.spawn(accepting::run(listener, serving, CONNECTIONS_MAX, until));
         Ok(Self { addr, executor, closing, tasks })
+    }
+
+    /// For other faces.
+    pub fn executor(&self) -> &Executor {
+        &self.executor
     }
 
     /// Where it really listens.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tidings_model::{Code, Refusal};
 
+use crate::executor::Allowance;
 use crate::object::Object;
 
 #[cfg(test)]
@@ -91,6 +92,13 @@ impl Failure {
 
     pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
+    }
+
+    /// The limit that refused, for the headers `RateLimit-*`.
+    pub(crate) fn spent(&self) -> Option<Allowance> {
+        let refusal = &self.0.refusal;
+        let limit = refusal.limit.and_then(|limit| u32::try_from(limit).ok()).filter(|_| refusal.code == Code::RateLimited)?;
+        Some(Allowance { limit, remaining: 0, reset_ms: refusal.retry_after_ms? })
     }
 
     /// For the header `Retry-After`.

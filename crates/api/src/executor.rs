@@ -7,17 +7,24 @@ use tidings_store::Store;
 use tokio::sync::{Semaphore, watch};
 
 use crate::drain::Drain;
+use quota::Quotas;
 
+mod access;
+mod administer;
 mod events;
 mod health;
 mod publish;
+mod quota;
 mod timeline;
 mod users;
 mod waiting;
 
 pub use crate::drain::Running;
+pub use access::{Caller, Credential, Knock, Needs, StandingKey};
+pub use administer::{AppEdit, Given, KeyEdit, KeyWish};
 pub use events::EventsError;
 pub use publish::{Pending, Receipt, Waited};
+pub use quota::Allowance;
 pub use timeline::Told;
 pub use users::{AskError, Device, User};
 
@@ -35,6 +42,8 @@ pub struct Executor(Arc<Inner>);
 struct Inner {
     store: Store,
     limits: Limits,
+    standing: Option<StandingKey>,
+    quotas: Quotas,
     drain: Drain,
     /// The log's end, as far as it is durable.
     appended: watch::Receiver<Position>,
@@ -45,7 +54,8 @@ struct Inner {
 }
 
 impl Executor {
-    pub fn new(store: Store, limits: Limits) -> Self {
+    /// `standing`: an admin key beside those that are stored.
+    pub fn new(store: Store, limits: Limits, standing: Option<StandingKey>) -> Self {
         let (sender, appended) = watch::channel(Position::ZERO);
         let waiting: Arc<Waiting> = Arc::default();
         let hearing = waiting.clone();
@@ -54,8 +64,9 @@ impl Executor {
             sender.send_replace(batch.upto);
         }));
         let (reads, waiters) = (Semaphore::new(READS_MAX), Semaphore::new(WAITERS_MAX));
+        let quotas = Quotas::new(&limits);
         let waiting_callers = Semaphore::new(limits.waiting_callers);
-        Self(Arc::new(Inner { store, limits, drain: Drain::new(), appended, reads, waiters, waiting, waiting_callers }))
+        Self(Arc::new(Inner { store, limits, quotas, standing, drain: Drain::new(), appended, reads, waiters, waiting, waiting_callers }))
     }
 
     /// Lets a request in that wants something stored. Refused once the process is stopping.

@@ -1,22 +1,25 @@
 //! The HTTP face: routes and shapes that decide nothing.
 //!
-//! Every answer passes `answer::finish` (request id, the body of an error), every call `keyless::guard` first.
+//! Every answer passes `answer::finish` (request id, the body of an error), every call the `guard` of its route first;
+//! `routes` is the table of both.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request};
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::{get, post};
 use tidings_model::{Code, EventName, Target, Token};
 
 use crate::error::Failure;
-use crate::executor::Executor;
+use crate::executor::{Executor, Needs};
 
 mod accept;
 mod accepted;
 pub(crate) mod answer;
+mod apps;
 pub(crate) mod body;
 mod caller;
 pub(crate) mod calls;
@@ -24,20 +27,25 @@ pub(crate) mod demo;
 mod device;
 mod event;
 mod events;
+mod fields;
+mod guard;
 mod health;
 mod idempotency;
 mod keyless;
+mod keys;
 mod message;
 mod messages;
 pub(crate) mod metrics;
 mod path;
 mod prefer;
 mod query;
+pub(crate) mod routes;
 mod time;
 mod timeline;
 pub(crate) mod users;
 mod wish;
 
+use guard::Gate;
 pub use keyless::keyless_admits;
 pub(crate) use message::Wish;
 
@@ -47,6 +55,8 @@ pub(crate) struct Face {
     pub executor: Executor,
     /// The lifetime of what comes through `/message`.
     pub legacy_ttl_s: u32,
+    /// Who reaches the listener is on this machine.
+    pub is_local: bool,
     /// The demo page is served.
     pub demo: Option<demo::Demo>,
     pub metrics: metrics::Metrics,
@@ -71,31 +81,31 @@ impl Face {
 
 pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {
     let tally = Arc::clone(&face.tally);
-    let demo = if face.demo.is_some() { demo::routes() } else { Router::new() };
-    Router::new()
-        .route("/message", post(message::post))
-        .route("/v1/messages", post(messages::post))
-        .route("/v1/messages:batch", post(messages::post_batch))
-        .route("/v1/devices/{token}", get(device::get))
-        .route("/v1/users/{uid}", get(users::get).post(users::post).delete(users::delete))
-        .route("/v1/users/{uid}/timeline", get(timeline::get))
-        .route("/v1/users:status", post(users::status))
-        .route("/v1/events", get(events::get))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::get))
-        .route("/openapi.json", get(openapi))
-        .merge(demo)
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
+    let is_local = face.is_local;
+    let gate = |needs| from_fn_with_state(Gate { executor: face.executor.clone(), needs, is_local }, guard::guard);
+    let is_shown = |route: &&routes::Route| face.demo.is_some() || !route.is_demo();
+    let mut router = Router::new();
+    for route in routes::ROUTES.iter().filter(is_shown) {
+        router = router.route(route.path, (route.serve)().route_layer(gate(route.needs)));
+    }
+    router
+        .fallback(unknown_path.layer(gate(Needs::Key)))
+        .method_not_allowed_fallback(wrong_method.layer(gate(Needs::Key)))
         .with_state(face)
-        .layer(from_fn(keyless::guard))
         .layer(from_fn_with_state(ids, answer::finish))
         .layer(from_fn_with_state(tally, calls::count))
 }
 
+/// The one segment of a path that is a name.
+type PathText = Result<Path<String>, PathRejection>;
+
+/// The name as it is meant, without its percent signs. What is no text names nothing.
+fn named(path: PathText, what: &'static str) -> Result<String, Failure> {
+    path.map(|Path(text)| text).map_err(|_| Failure::new(Code::NotFound, format!("there is no such {what}")))
+}
+
 /// What there is, as a document.
-async fn openapi() -> Response {
+pub(crate) async fn openapi() -> Response {
     answer::json(crate::openapi::openapi().to_owned())
 }
 

@@ -14,10 +14,14 @@ mod page_events;
 
 pub use door::{Backend, Config, StartError};
 pub use error::status;
-pub use executor::{AskError, Device, EventsError, Executor, Pending, Receipt, Running, Told, User, Waited};
+pub use executor::{
+    Allowance, AppEdit, AskError, Caller, Credential, Device, EventsError, Executor, Given, KeyEdit, KeyWish, Knock, Needs, Pending,
+    Receipt, Running, StandingKey, Told, User, Waited,
+};
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;
 pub use http::metrics::Metrics;
+pub use http::routes::{ROUTES, Route};
 pub use openapi::openapi;
 pub use page_events::{Declined, PageEvent, PageEvents};

@@ -53,3 +53,14 @@ impl Object {
         std::mem::take(&mut self.text)
     }
 }
+
+/// A JSON array of what is JSON already.
+pub(crate) fn array(values: impl Iterator<Item = impl Display>) -> String {
+    let mut text = String::from("[");
+    for (index, value) in values.enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let _ = write!(text, "{comma}{value}");
+    }
+    text.push(']');
+    text
+}

@@ -4,10 +4,10 @@
 //! Socket.IO, or a device where `legacy.client_publish` allows it), they become a publish of the executor here, once.
 
 use tidings_json::{Json, Kind};
-use tidings_model::{Accepted, AppNo, Code, Content, Draft, Lifetime, MessageId, Refusal, Strictness};
+use tidings_model::{Accepted, Code, Content, Draft, Lifetime, MessageId, Refusal, Scope, Strictness};
 
 use crate::error::{Failure, status};
-use crate::executor::Executor;
+use crate::executor::{Caller, Credential, Executor, Knock, Needs};
 use crate::http::Wish;
 
 #[cfg(test)]
@@ -94,26 +94,37 @@ impl PageEvents {
         Self { executor, ttl_s }
     }
 
+    /// No key was ever stored: the listener's own rules must keep web pages away.
+    pub fn are_keyless(&self) -> bool {
+        self.executor.is_keyless()
+    }
+
+    /// Lets a page in by its key; None: it has shown none.
+    pub fn let_in(&self, key: Option<&str>) -> Result<Caller, Refusal> {
+        let credential = key.map_or(Credential::Nothing, Credential::parse);
+        self.executor.let_in(&Knock { credential, needs: Needs::Scope(Scope::Send), app: None })
+    }
+
     /// `reply` is called once, here or on a thread of the store, when the message is durable or will not be. It must not block.
     /// What one thread publishes is stored in its order.
-    pub fn publish(&self, app: AppNo, event: PageEvent, args: &[&str], reply: impl FnOnce(Result<MessageId, Declined>) + Send + 'static) {
-        self.submit(app, event.wish(args), reply);
+    pub fn publish(&self, by: &Caller, event: PageEvent, args: &[&str], reply: impl FnOnce(Result<MessageId, Declined>) + Send + 'static) {
+        self.submit(by, event.wish(args), reply);
     }
 
     /// The body of a `POST /message`, for a door that has its own HTTP.
-    pub fn post(&self, app: AppNo, body: &[u8], reply: impl FnOnce(Result<MessageId, Declined>) + Send + 'static) {
-        self.submit(app, Wish::of_body(body), reply);
+    pub fn post(&self, by: &Caller, body: &[u8], reply: impl FnOnce(Result<MessageId, Declined>) + Send + 'static) {
+        self.submit(by, Wish::of_body(body), reply);
     }
 
-    fn submit(&self, app: AppNo, wish: Result<Wish, Failure>, reply: impl FnOnce(Result<MessageId, Declined>) + Send + 'static) {
+    fn submit(&self, by: &Caller, wish: Result<Wish, Failure>, reply: impl FnOnce(Result<MessageId, Declined>) + Send + 'static) {
         let (wish, running) = match wish.and_then(|wish| Ok((wish, self.executor.admit()?))) {
             Ok(both) => both,
             Err(failure) => return reply(Err(Declined(failure))),
         };
         let Wish { to, data } = wish;
         let (lifetime, strictness) = (Lifetime::Ttl(self.ttl_s), Strictness::MustBeKnown);
-        let draft = Draft { lifetime, strictness, ..Draft::new(app, to, Content::data(data)) };
+        let draft = Draft { lifetime, strictness, ..Draft::new(by.app(), to, Content::data(data)) };
         let told = |answer: Result<Accepted, Refusal>| answer.map(|accepted| accepted.id).map_err(Declined::from);
-        self.executor.submit(running, draft, move |answer| reply(told(answer)));
+        self.executor.submit(by, running, draft, move |answer| reply(told(answer)));
     }
 }

@@ -10,6 +10,8 @@ mod door {
     mod events;
     mod house;
     mod keyless;
+    mod keys;
+    mod matrix;
     mod message;
     mod messages;
     mod timeline;

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::waiting::{Place, Proven, proofs};
-use super::{Executor, Running};
+use super::{Caller, Executor, Running};
 
 /// What became of a caller's wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,14 +51,20 @@ impl Pending {
 
 impl Executor {
     /// Asks for a message to be stored; those asked for first stand first in the log. Only who was admitted may publish.
-    pub fn publish(&self, _running: &Running, draft: Draft) -> Pending {
-        self.begin(draft, false)
+    pub fn publish(&self, by: &Caller, _running: &Running, draft: Draft) -> Pending {
+        self.begin(by, draft, false)
     }
 
     /// Publishes a message, and waits until a device is proven to have it.
-    pub async fn publish_and_wait(&self, _running: &Running, draft: Draft, patience: Duration) -> Result<(Accepted, Waited), Refusal> {
+    pub async fn publish_and_wait(
+        &self,
+        by: &Caller,
+        _running: &Running,
+        draft: Draft,
+        patience: Duration,
+    ) -> Result<(Accepted, Waited), Refusal> {
         let permit = (draft.to != Target::All).then(|| self.0.waiting_callers.try_acquire().ok()).flatten();
-        let (accepted, place) = self.begin(draft, permit.is_some()).told().await?;
+        let (accepted, place) = self.begin(by, draft, permit.is_some()).told().await?;
         let waited = match place.filter(|_| can_arrive(&accepted)) {
             Some(place) => self.wait(&accepted, place, patience).await?,
             None => Waited::No,
@@ -68,15 +74,16 @@ impl Executor {
 
     /// As `publish`, for who has no runtime: `reply` is called once, here or on a thread of the store, and must not block.
     /// Drafts submitted by one thread are stored in their order.
-    pub fn submit(&self, running: Running, draft: Draft, reply: impl FnOnce(Result<Accepted, Refusal>) + Send + 'static) {
-        self.ask(draft, move |answer| {
+    pub fn submit(&self, by: &Caller, running: Running, draft: Draft, reply: impl FnOnce(Result<Accepted, Refusal>) + Send + 'static) {
+        self.store(by, draft, move |answer| {
             reply(answer);
             drop(running);
         });
     }
 
     /// A dry run: whom the message would be for.
-    pub async fn count(&self, draft: Draft) -> Result<Counted, Refusal> {
+    pub async fn count(&self, by: &Caller, draft: Draft) -> Result<Counted, Refusal> {
+        by.may_send(&draft.to)?;
         self.check_size(&draft)?;
         let (sender, answer) = oneshot::channel();
         let reply = Box::new(move |answer| drop(sender.send(answer)));
@@ -84,15 +91,23 @@ impl Executor {
         match answer.await {
             Ok(Answer::Counted(counted)) => Ok(counted),
             Ok(Answer::Refused(refusal)) => Err(refusal),
-            Ok(Answer::Attached(_) | Answer::Accepted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done) => Err(misunderstood()),
+            Ok(
+                Answer::Attached(_)
+                | Answer::Accepted(_)
+                | Answer::Connected(_)
+                | Answer::Closed(_)
+                | Answer::App(_)
+                | Answer::Key(_)
+                | Answer::Done,
+            ) => Err(misunderstood()),
             Err(_) => Err(Refusal::new(Code::StorageUnavailable, "the store has stopped")),
         }
     }
 
-    fn begin(&self, draft: Draft, waits: bool) -> Pending {
+    fn begin(&self, by: &Caller, draft: Draft, waits: bool) -> Pending {
         let (sender, told) = oneshot::channel();
         let waiting = self.0.waiting.clone();
-        self.ask(draft, move |answer| {
+        self.store(by, draft, move |answer| {
             // On the thread that tells batches in their order: what proves this message is told only after this.
             let enter = |accepted: Accepted| {
                 let place = waits.then(|| waiting.enter(accepted.at, published(&accepted)));
@@ -104,8 +119,8 @@ impl Executor {
         Pending(told)
     }
 
-    fn ask(&self, draft: Draft, reply: impl FnOnce(Result<Accepted, Refusal>) + Send + 'static) {
-        if let Err(refusal) = self.check_size(&draft) {
+    fn store(&self, by: &Caller, draft: Draft, reply: impl FnOnce(Result<Accepted, Refusal>) + Send + 'static) {
+        if let Err(refusal) = self.check(by, &draft) {
             return reply(Err(refusal));
         }
         let promise = Promise(Some(reply));
@@ -113,7 +128,13 @@ impl Executor {
             promise.keep(match answer {
                 Answer::Accepted(accepted) => Ok(accepted),
                 Answer::Refused(refusal) => Err(refusal),
-                Answer::Attached(_) | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Done => Err(misunderstood()),
+                Answer::Attached(_)
+                | Answer::Counted(_)
+                | Answer::Connected(_)
+                | Answer::Closed(_)
+                | Answer::App(_)
+                | Answer::Key(_)
+                | Answer::Done => Err(misunderstood()),
             });
         });
         if let Err((_, reply)) = self.0.store.ask(Lane::Backends, Request::Publish(draft), reply) {
@@ -155,6 +176,25 @@ impl Executor {
         let store = self.0.store.clone();
         let found = spawn_blocking(move || store.device_id(dev)).await.map_err(|panic| unreadable(&panic))?;
         Ok(Receipt { state, proof, after_ms, device_id: found.map_err(|error| unreadable(&error))? })
+    }
+
+    fn check(&self, by: &Caller, draft: &Draft) -> Result<(), Refusal> {
+        by.may_send(&draft.to)?;
+        self.check_size(draft)?;
+        self.0.quotas.message(draft.app, draft.to == Target::All, self.0.store.now())
+    }
+
+    /// One request to the writer; what it refuses is the error.
+    pub(super) async fn ask(&self, request: Request) -> Result<Answer, Refusal> {
+        let (sender, answer) = oneshot::channel();
+        // A caller that hung up meanwhile is no error: what was asked is done all the same.
+        let reply = Box::new(move |answer| drop(sender.send(answer)));
+        self.0.store.ask(Lane::Backends, request, reply).map_err(|_| overloaded())?;
+        match answer.await {
+            Ok(Answer::Refused(refusal)) => Err(refusal),
+            Ok(answer) => Ok(answer),
+            Err(_) => Err(outcome_unknown()),
+        }
     }
 
     fn check_size(&self, draft: &Draft) -> Result<(), Refusal> {

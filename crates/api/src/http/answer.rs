@@ -13,8 +13,13 @@ use tidings_model::Code;
 use tracing::{debug, error};
 
 use crate::error::{Failure, status};
+use crate::executor::Allowance;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("tidings-request-id");
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// Gives each request a name that no other request of any process is likely to have. Not a secret.
 #[derive(Clone)]
@@ -74,9 +79,24 @@ fn write_failure(response: &mut Response, failure: &Failure, id: &str) {
     *response.body_mut() = Body::from(failure.body(id));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().remove(header::CONTENT_LENGTH);
+    if response.status() == StatusCode::UNAUTHORIZED {
+        // Not Basic: a browser would ask for it, and show it to every page that calls.
+        set(response, header::WWW_AUTHENTICATE, "Bearer");
+    }
+    if let Some(spent) = failure.spent() {
+        // Written last, so it stands for the limit that refused.
+        limited(response, spent);
+    }
     if let Some(seconds) = failure.retry_after_s() {
         set(response, header::RETRY_AFTER, &seconds.to_string());
     }
+}
+
+/// `RateLimit-*`.
+pub(crate) fn limited(response: &mut Response, allowance: Allowance) {
+    set(response, RATE_LIMIT, &allowance.limit.to_string());
+    set(response, RATE_REMAINING, &allowance.remaining.to_string());
+    set(response, RATE_RESET, &allowance.reset_ms.div_ceil(1000).to_string());
 }
 
 /// Sets a header whose value is ours, hence always writable.

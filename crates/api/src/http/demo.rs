@@ -5,11 +5,9 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tidings_model::{Code, EventId};
 
 use super::{Face, answer};
@@ -37,15 +35,11 @@ const FILES: [(&str, &str, &str); 5] = [
 /// The page runs its own files only; its device may connect anywhere, as the devices' door is another origin.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src *; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes() -> Router<Face> {
-    Router::new().route("/", get(page)).route("/demo/settings.json", get(settings)).route("/demo/{name}", get(file))
-}
-
-async fn page() -> Response {
+pub(crate) async fn page() -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, POLICY)], PAGE).into_response()
 }
 
-async fn file(Path(name): Path<String>) -> Result<Response, Failure> {
+pub(crate) async fn file(Path(name): Path<String>) -> Result<Response, Failure> {
     let found = FILES.iter().find(|(known, _, _)| *known == name);
     let (_, kind, content) = found.ok_or_else(|| Failure::new(Code::NotFound, "the demo has no such file"))?;
     const SNIFF: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
@@ -53,7 +47,7 @@ async fn file(Path(name): Path<String>) -> Result<Response, Failure> {
 }
 
 /// Where the device connects, and from where on the outbox tells what happens after the page was opened.
-async fn settings(State(face): State<Face>) -> Result<Response, Failure> {
+pub(crate) async fn settings(State(face): State<Face>) -> Result<Response, Failure> {
     let demo = face.demo.as_ref().ok_or_else(|| Failure::new(Code::NotFound, "the demo is off"))?;
     // An unspecified address is reached by the name that the page itself was reached by.
     let devices = (!demo.devices.ip().is_unspecified()).then(|| format!("http://{}", demo.devices));

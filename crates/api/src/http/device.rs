@@ -11,7 +11,7 @@ use crate::executor::{AskError, Device};
 use crate::object::Object;
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
-    let app = caller::app(request.headers())?;
+    let app = caller::of(request.extensions())?.app();
     users::no_query(&request)?;
     let Named { name, verb } = Named::read(request.uri().path(), "token")?;
     // What does not even look like a token names nothing, as a token that was never given.

@@ -16,7 +16,7 @@ use crate::executor::EventsError;
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("tidings-next-cursor");
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
-    let app = caller::app(request.headers())?;
+    let app = caller::of(request.extensions())?.app();
     let (query, wait) = read(app, request.uri().query().unwrap_or_default())?;
     let page = face.executor.events(query, wait).await?;
     Ok(lines(&page))

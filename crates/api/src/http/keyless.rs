@@ -5,30 +5,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use tidings_model::Code;
 
-use crate::error::Failure;
+use crate::executor::Needs;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Paths whose GET may come from anywhere, as it tells nothing: health, the contract, `/` and static files.
-const OPEN: [&str; 4] = ["/", "/healthz", "/openapi.json", "/readyz"];
-
-/// Every request passes here first.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    match check(request.method(), request.uri().path(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(why) => Failure::new(Code::Forbidden, why).into_response(),
-    }
-}
-
-fn check(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), &'static str> {
+/// What needs nothing of its caller tells nothing: its GET may come from any page that knows one of our names.
+pub(crate) fn check(method: &Method, needs: Needs, headers: &HeaderMap) -> Result<(), &'static str> {
     let host = loopback(only(headers, &header::HOST))?;
-    let is_open = matches!(*method, Method::GET | Method::HEAD) && (OPEN.contains(&path) || path.starts_with("/demo/"));
+    let is_open = matches!(*method, Method::GET | Method::HEAD) && needs == Needs::Nothing;
     if is_open {
         return Ok(());
     }

@@ -18,7 +18,8 @@ const KNOWN: &str = "data, uid, token and id";
 pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let running = face.executor.admit()?;
     let (head, body) = request.into_parts();
-    let app = caller::app(&head.headers)?;
+    let caller = caller::of(&head.extensions)?;
+    let app = caller.app();
     let wait = prefer::wait(&head.headers)?;
     let body = body::object(&head.headers, body).await?;
     let idempotency = idempotency::of(&head.headers, app, "message", &body)?;
@@ -28,11 +29,11 @@ pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<R
     let strictness = Strictness::MustBeKnown;
     let draft = Draft { lifetime, strictness, idempotency, ..Draft::new(app, to, Content::data(data)) };
     let Some(patience) = wait else {
-        let accepted = face.executor.publish(&running, draft).stored().await?;
+        let accepted = face.executor.publish(&caller, &running, draft).stored().await?;
         return Ok(told(&accepted, accept::wants_json(&head.headers)));
     };
     let is_broadcast = draft.to == Target::All;
-    let (accepted, waited) = face.executor.publish_and_wait(&running, draft, patience).await?;
+    let (accepted, waited) = face.executor.publish_and_wait(&caller, &running, draft, patience).await?;
     let mut response = dressed(answer::json(accepted::stored(&accepted, &waited)), &accepted);
     if !matches!(waited, Waited::Proven(_)) && !is_broadcast {
         *response.status_mut() = StatusCode::ACCEPTED;

@@ -10,30 +10,31 @@ use super::answer::RequestId;
 use super::wish::Wish;
 use super::{Face, accepted, answer, body, caller, idempotency, prefer};
 use crate::error::Failure;
-use crate::executor::{Pending, Running, Waited};
+use crate::executor::{Caller, Pending, Running, Waited};
 use crate::object::Object;
 
 pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let running = face.executor.admit()?;
     let (head, body) = request.into_parts();
-    let app = caller::app(&head.headers)?;
+    let caller = caller::of(&head.extensions)?;
+    let app = caller.app();
     let wait = prefer::wait(&head.headers)?;
     let body = body::object(&head.headers, body).await?;
     let idempotency = idempotency::of(&head.headers, app, "messages", &body)?;
     let (draft, dry_run) = draft(&face, app, body.as_str(), idempotency)?;
     if dry_run {
-        let counted = face.executor.count(draft).await.map_err(named)?;
+        let counted = face.executor.count(&caller, draft).await.map_err(named)?;
         return Ok(answer::json(accepted::counted(&counted)));
     }
     match wait {
         Some(patience) => {
-            let (accepted, waited) = face.executor.publish_and_wait(&running, draft, patience).await.map_err(named)?;
+            let (accepted, waited) = face.executor.publish_and_wait(&caller, &running, draft, patience).await.map_err(named)?;
             let mut response = told(&accepted, &waited);
             prefer::applied(&mut response, &waited, patience);
             Ok(response)
         }
         None => {
-            let accepted = face.executor.publish(&running, draft).stored().await.map_err(named)?;
+            let accepted = face.executor.publish(&caller, &running, draft).stored().await.map_err(named)?;
             Ok(told(&accepted, &Waited::No))
         }
     }
@@ -68,13 +69,13 @@ pub(crate) async fn post_batch(
 ) -> Result<Response, Failure> {
     let running = face.executor.admit()?;
     let (head, body) = request.into_parts();
-    let app = caller::app(&head.headers)?;
+    let caller = caller::of(&head.extensions)?;
     let body = body::object(&head.headers, body).await?;
     let items = items(&body)?;
     let mut steps = Vec::with_capacity(items.len());
     for (number, item) in items.iter().enumerate() {
         // Asked for in their order, so they stand in the log in that order.
-        steps.push(begin(&face, &running, &Item { app, headers: &head.headers, number, item }).await);
+        steps.push(begin(&face, &running, &Item { by: &caller, headers: &head.headers, number, item }).await);
     }
     let (mut results, mut stored, mut replayed) = (Vec::with_capacity(steps.len()), 0, 0);
     for step in steps {
@@ -93,7 +94,7 @@ pub(crate) async fn post_batch(
 }
 
 struct Item<'a> {
-    app: AppNo,
+    by: &'a Caller,
     headers: &'a HeaderMap,
     number: usize,
     item: &'a str,
@@ -128,16 +129,17 @@ fn items(body: &Json) -> Result<Vec<&str>, Failure> {
 }
 
 async fn begin(face: &Face, running: &Running, asked: &Item<'_>) -> Result<Step, Failure> {
-    let Item { app, headers, number, item } = *asked;
+    let Item { by, headers, number, item } = *asked;
+    let app = by.app();
     if kind(item) != Kind::Object {
         return Err(Failure::invalid("messages", "must hold objects"));
     }
     let idempotency = idempotency::of_item(headers, app, number, &Json::trusted(item))?;
     let (draft, dry_run) = draft(face, app, item, idempotency)?;
     if dry_run {
-        return Ok(Step::Done(Done::Counted(face.executor.count(draft).await.map_err(named)?)));
+        return Ok(Step::Done(Done::Counted(face.executor.count(by, draft).await.map_err(named)?)));
     }
-    Ok(Step::Pending(face.executor.publish(running, draft)))
+    Ok(Step::Pending(face.executor.publish(by, running, draft)))
 }
 
 async fn end(step: Result<Step, Failure>) -> Result<Done, Failure> {

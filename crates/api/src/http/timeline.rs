@@ -12,7 +12,7 @@ use crate::executor::Told;
 use crate::object::{Object, list};
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
-    let app = caller::app(request.headers())?;
+    let app = caller::of(request.extensions())?.app();
     let named = request.uri().path().strip_prefix("/v1/users/").and_then(|rest| rest.strip_suffix("/timeline")).unwrap_or_default();
     let name = path::decoded(named).ok_or_else(|| Failure::invalid("uid", "is not percent-encoded UTF-8"))?;
     let uid = users::uid(&name)?;

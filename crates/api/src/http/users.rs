@@ -58,7 +58,7 @@ pub(crate) async fn delete(State(face): State<Face>, request: Request) -> Result
 pub(crate) async fn status(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     no_query(&request)?;
     let (head, body) = request.into_parts();
-    let app = caller::app(&head.headers)?;
+    let app = caller::of(&head.extensions)?.app();
     let uids = asked(&head.headers, body).await?;
     let users = face.executor.users(UsersQuery { app, uids, depth: Depth::Skipped }).await?;
     Ok(answer::json(Object::new().raw("users", list(users.iter().map(shortly))).finish()))
@@ -86,7 +86,7 @@ fn read_uids(raw: &str) -> Result<Vec<Uid>, Failure> {
 
 /// Whom a path names, and the verb behind the name.
 fn addressed(request: &Request) -> Result<(Named, Option<&str>), Failure> {
-    let app = caller::app(request.headers())?;
+    let app = caller::of(request.extensions())?.app();
     let Last { name, verb } = Last::read(request.uri().path(), "uid")?;
     Ok((Named { app, uid: uid(&name)? }, verb))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tidings_api::{Backend, Config, Executor, Metrics};
+use tidings_api::{Backend, Config, Executor, Metrics, StandingKey};
 use tidings_json::Json;
 use tidings_model::{
     Answer, AppNo, Attached, Dev, DeviceId, DirectProof, Fact, Limits, Position, Print, Proof, Proofs, Register, Report, Request, SocketId,
@@ -31,11 +31,19 @@ impl House {
     }
 
     pub(crate) fn open_in(dir: TempDir, limits: Limits) -> Self {
-        Self::open_with(dir, limits, |_| {})
+        Self::open_as(dir, limits, None, |_| {})
+    }
+
+    pub(crate) fn open_standing(dir: TempDir, limits: Limits, standing: Option<StandingKey>) -> Self {
+        Self::open_as(dir, limits, standing, |_| {})
     }
 
     /// `adjust` may change what the door is told.
     pub(crate) fn open_with(dir: TempDir, limits: Limits, adjust: impl FnOnce(&mut Config)) -> Self {
+        Self::open_as(dir, limits, None, adjust)
+    }
+
+    fn open_as(dir: TempDir, limits: Limits, standing: Option<StandingKey>, adjust: impl FnOnce(&mut Config)) -> Self {
         let config = tidings_store::Config {
             dir: dir.path().join("data"),
             limits: limits.clone(),
@@ -54,7 +62,7 @@ impl House {
             metrics: Metrics::none(),
         };
         adjust(&mut config);
-        let executor = Executor::new(store.clone(), limits);
+        let executor = Executor::new(store.clone(), limits, standing);
         let backend = runtime.block_on(async { Backend::start(&config, executor) }).unwrap();
         Self { addr: backend.addr(), store, backend: Some(backend), owner: Some(owner), runtime, dir }
     }
@@ -167,9 +175,28 @@ impl House {
         self.call(&request("POST", target, lines, body))
     }
 
+    pub(crate) fn patch(&self, target: &str, lines: &[&str], body: &str) -> Reply {
+        self.call(&request("PATCH", target, lines, body))
+    }
+
+    pub(crate) fn delete(&self, target: &str, lines: &[&str]) -> Reply {
+        self.call(&request("DELETE", target, lines, ""))
+    }
+
+    /// A new key, whole.
+    pub(crate) fn key(&self, lines: &[&str], wish: Value) -> String {
+        let reply = self.post("/v1/keys", lines, &wish.to_string());
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.json()["key"].as_str().unwrap().to_owned()
+    }
+
     pub(crate) fn message(&self, body: &str) -> Reply {
         self.post("/message", &["Accept: application/json"], body)
     }
+}
+
+pub(crate) fn bearer(key: &str) -> String {
+    format!("Authorization: Bearer {key}")
 }
 
 fn registration(uid: &str, socket: u64) -> Register {

@@ -42,14 +42,14 @@ fn a_rebound_name_reaches_nothing() {
 fn health_may_be_read_by_anyone_who_names_us() {
     let house = House::open();
     let foreign = ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
-    for (target, status) in [("/healthz", 200), ("/readyz", 200), ("/", 404), ("/v1/events", 403), ("/message", 403)] {
+    for (target, status) in [("/healthz", 200), ("/readyz", 200), ("/", 403), ("/v1/events", 403), ("/message", 403)] {
         assert_eq!(house.get(target, &foreign).status, status, "{target}");
     }
     house.call(&request("POST", "/healthz", &foreign, "")).refused(403, "forbidden");
 }
 
 #[test]
-fn there_is_one_app() {
+fn an_app_that_is_not_there_is_not_found() {
     let house = House::open();
     assert_eq!(house.post("/message", &["Tidings-App: /"], r#"{"data":1}"#).status, 200);
     for app in ["/shop", "", "shop", "//"] {

@@ -1,11 +1,11 @@
 use super::*;
 
-fn checked(method: Method, path: &str, lines: &[(&str, &str)]) -> bool {
+fn checked(method: Method, needs: Needs, lines: &[(&str, &str)]) -> bool {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
     }
-    check(&method, path, &headers).is_ok()
+    check(&method, needs, &headers).is_ok()
 }
 
 #[test]
@@ -44,11 +44,11 @@ fn only_loopback_names_are_hosts() {
 
 #[test]
 fn a_call_without_one_loopback_host_is_refused_whatever_it_asks_for() {
-    for path in ["/message", "/healthz", "/readyz", "/"] {
-        assert!(!checked(Method::GET, path, &[]), "{path}");
-        assert!(!checked(Method::GET, path, &[("host", "evil.example")]), "{path}");
-        assert!(!checked(Method::GET, path, &[("host", "localhost"), ("host", "localhost")]), "{path}");
-        assert!(checked(Method::GET, path, &[("host", "localhost")]), "{path}");
+    for needs in [Needs::Nothing, Needs::Key] {
+        assert!(!checked(Method::GET, needs, &[]), "{needs:?}");
+        assert!(!checked(Method::GET, needs, &[("host", "evil.example")]), "{needs:?}");
+        assert!(!checked(Method::GET, needs, &[("host", "localhost"), ("host", "localhost")]), "{needs:?}");
+        assert!(checked(Method::GET, needs, &[("host", "localhost")]), "{needs:?}");
     }
 }
 
@@ -66,25 +66,25 @@ fn a_page_of_another_origin_cannot_call() {
         ("null", false),
         ("", false),
     ] {
-        assert_eq!(checked(Method::POST, "/message", &[host, ("origin", origin)]), answered, "{origin}");
+        assert_eq!(checked(Method::POST, Needs::Key, &[host, ("origin", origin)]), answered, "{origin}");
     }
-    assert!(!checked(Method::POST, "/message", &[host, ("origin", "http://127.0.0.1:5001"), ("origin", "http://evil.example")]));
+    assert!(!checked(Method::POST, Needs::Key, &[host, ("origin", "http://127.0.0.1:5001"), ("origin", "http://evil.example")]));
 }
 
 #[test]
 fn a_fetch_from_another_site_cannot_call() {
     let host = ("host", "localhost:5001");
     for (site, answered) in [("same-origin", true), ("none", true), ("same-site", false), ("cross-site", false), ("", false)] {
-        assert_eq!(checked(Method::GET, "/v1/events", &[host, ("sec-fetch-site", site)]), answered, "{site}");
+        assert_eq!(checked(Method::GET, Needs::Key, &[host, ("sec-fetch-site", site)]), answered, "{site}");
     }
 }
 
 #[test]
 fn health_and_the_front_page_may_be_read_from_anywhere() {
     let foreign = [("host", "localhost:5001"), ("origin", "http://evil.example"), ("sec-fetch-site", "cross-site")];
-    for path in ["/", "/healthz", "/readyz"] {
-        assert!(checked(Method::GET, path, &foreign), "{path}");
-        assert!(!checked(Method::POST, path, &foreign), "{path}");
+    for needs in [Needs::Nothing] {
+        assert!(checked(Method::GET, needs, &foreign), "{needs:?}");
+        assert!(!checked(Method::POST, needs, &foreign), "{needs:?}");
     }
-    assert!(!checked(Method::GET, "/v1/events", &foreign));
+    assert!(!checked(Method::GET, Needs::Key, &foreign));
 }
