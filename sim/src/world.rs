@@ -155,7 +155,7 @@ impl World {
         self.rosters = (0..workers)
             .map(|worker| {
                 let config = Config { worker: worker as u16, seed: self.dice.roll(), ..self.config.clone() };
-                Roster::new(config, Millis(START), start)
+                Roster::new(config, Millis(START), start, (*self.store.directory()).clone())
             })
             .collect();
         self.wakes = vec![BTreeMap::new(); workers];
@@ -482,9 +482,16 @@ impl World {
                 let verdicts: Vec<_> = proofs.cursors.iter().map(|(dev, cursor)| self.model.proof_is_true(*dev, *cursor, time)).collect();
                 verdicts.into_iter().for_each(|verdict| self.fail(verdict));
             }
-            Request::Adopt(_) | Request::Leave(_) | Request::Report(_) | Request::Overflow(_) | Request::Publish(_) | Request::Count(_) => {
-            }
-            Request::Connected(_) | Request::Disconnect(_) | Request::Erase(_) => {}
+            Request::Adopt(_)
+            | Request::Leave(_)
+            | Request::Report(_)
+            | Request::Overflow(_)
+            | Request::Publish(_)
+            | Request::Count(_)
+            | Request::Connected(_)
+            | Request::Disconnect(_)
+            | Request::Erase(_)
+            | Request::Administer(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tidings_engineio::{Action, Moment};
 use tidings_json::Json;
-use tidings_model::{Dev, DirectProof, MessageId, Millis, Position};
+use tidings_model::{Dev, DirectProof, Directory, MessageId, Millis, Position};
 
 use crate::config::Config;
 use crate::output::{Heard, Output};
@@ -16,6 +16,7 @@ pub(crate) struct Context<'c> {
     /// Log time.
     pub(crate) time: Millis,
     pub(crate) config: &'c Config,
+    pub(crate) apps: &'c Directory,
     pub(crate) slot: u32,
     /// The last position that this worker has processed.
     pub(crate) processed: Position,

@@ -15,10 +15,12 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
-    /// `args` are JSON values, separated by commas.
-    pub(crate) fn event(name: &str, args: &str) -> Self {
-        let mut packet = String::with_capacity(name.len() + args.len() + 8);
-        packet.push_str("42[");
+    /// `namespace` as it stands in a packet: nothing for `/`, else with its comma. `args` are JSON values, separated by commas.
+    pub(crate) fn event(namespace: &str, name: &str, args: &str) -> Self {
+        let mut packet = String::with_capacity(namespace.len() + name.len() + args.len() + 8);
+        packet.push_str("42");
+        packet.push_str(namespace);
+        packet.push('[');
         write_string(&mut packet, name);
         if !args.is_empty() {
             packet.push(',');
@@ -34,12 +36,12 @@ impl Encoded {
     }
 
     /// A legacy message: exactly one argument with exactly one key, or the arguments that it was sent with.
-    pub(crate) fn message(name: &str, body: &Body) -> Self {
+    pub(crate) fn message(namespace: &str, name: &str, body: &Body) -> Self {
         match body {
-            Body::Data(data) => Self::event(name, &format!("{{\"data\":{data}}}")),
+            Body::Data(data) => Self::event(namespace, name, &format!("{{\"data\":{data}}}")),
             Body::Args(array) => {
                 let text = array.as_str();
-                Self::event(name, text.get(1..text.len() - 1).unwrap_or_default())
+                Self::event(namespace, name, text.get(1..text.len() - 1).unwrap_or_default())
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What a roster wants done: bytes and ends for the shell, questions for the store.
 
 use tidings_engineio::{Action, Moment};
-use tidings_model::{BroadcastQuery, Claim, MailboxQuery, Request, SocketId};
+use tidings_model::{AppNo, BroadcastQuery, Claim, MailboxQuery, Request, SocketId};
 
 /// A question's return address: a session's slot, which of its tenants asked, and the Socket.IO ack that waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub enum Query {
 /// An event beyond the contract, as a device sent it; its arguments are raw JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
+    /// The app that the device belongs to.
+    pub app: AppNo,
     pub name: String,
     pub args: Vec<String>,
 }

@@ -8,8 +8,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
 use tidings_engineio::{Fault, Input, Moment, Opening, Response, Sid};
-use tidings_model::{Dev, Millis, Position, Print, RegNo, Uid};
+use tidings_model::{AppNo, Dev, Directory, Millis, Position, Print, RegNo, Uid};
 
+mod apps;
 mod facts;
 mod proofs;
 mod registering;
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::context::{Context, Dice, Effect};
 use crate::output::{Heard, Output, Query, Saying, Ticket};
 use crate::rate::{Questions, Rate};
-use crate::session::{Peer, Phase, Session};
+use crate::session::{Member, Peer, Phase, Session};
 use crate::slab::Slab;
 use proofs::Saving;
 
@@ -113,8 +114,10 @@ pub struct Roster {
     /// Log time of moment 0.
     clock: u64,
     sessions: Slab<Session>,
-    /// The default app's namespace; a hole where somebody left while a walk was under way.
-    members: Vec<u32>,
+    /// Who there is to serve.
+    apps: Directory,
+    /// By app, who hears its broadcasts; a hole where somebody left while a walk was under way.
+    members: HashMap<AppNo, Vec<u32>>,
     homes: HashMap<RegNo, Home>,
     seats: HashMap<Dev, Seat>,
     /// `Register` requests with the writer. Until they are answered nobody knows whose device is whose, so the proofs of
@@ -131,8 +134,8 @@ pub struct Roster {
     /// Address and agent of clients whose session ended at its first 302.
     lost_at_redirect: HashMap<(IpAddr, Print), Moment>,
     walk: Option<facts::Walk>,
-    /// A walk goes through `members` by place.
-    walking: bool,
+    /// A walk goes through this app's `members` by place.
+    walking: Option<AppNo>,
     backlog: facts::Backlogs,
     budget: usize,
     questions: Questions,
@@ -144,12 +147,13 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// `clock`: log time (ms) at moment 0.
-    pub fn new(config: Config, clock: Millis, processed: Position) -> Self {
+    /// `clock`: log time (ms) at moment 0. `apps`: as they are at `processed`, or later.
+    pub fn new(config: Config, clock: Millis, processed: Position, apps: Directory) -> Self {
         Self {
             clock: clock.0,
             sessions: Slab::new(),
-            members: Vec::new(),
+            apps,
+            members: HashMap::new(),
             homes: HashMap::new(),
             seats: HashMap::new(),
             asking: HashMap::new(),
@@ -160,7 +164,7 @@ impl Roster {
             gone_to: HashMap::new(),
             lost_at_redirect: HashMap::new(),
             walk: None,
-            walking: false,
+            walking: None,
             backlog: VecDeque::new(),
             budget: config.limits.queue_bytes_total / config.workers.max(1),
             questions: Questions::default(),
@@ -265,17 +269,17 @@ impl Roster {
     fn with(&mut self, now: Moment, slot: u32, f: impl FnOnce(&mut Session, &mut Context<'_>)) {
         // The session is lent its context beside the slab, so both are borrowed apart.
         let time = self.time(now);
-        let Self { config, sessions, processed, budget, questions, dice, out, effects, .. } = self;
+        let Self { config, apps, sessions, processed, budget, questions, dice, out, effects, .. } = self;
         let Some(session) = sessions.get_mut(slot) else { return };
-        let mut cx = Context { now, time, config, slot, processed: *processed, budget, questions, dice, out, effects };
+        let mut cx = Context { now, time, config, apps, slot, processed: *processed, budget, questions, dice, out, effects };
         f(session, &mut cx);
         self.apply(now, slot);
     }
 
     fn context(&mut self, now: Moment, slot: u32) -> Context<'_> {
         let time = self.time(now);
-        let Self { config, processed, budget, questions, dice, out, effects, .. } = self;
-        Context { now, time, config, slot, processed: *processed, budget, questions, dice, out, effects }
+        let Self { config, apps, processed, budget, questions, dice, out, effects, .. } = self;
+        Context { now, time, config, apps, slot, processed: *processed, budget, questions, dice, out, effects }
     }
 
     fn apply(&mut self, now: Moment, slot: u32) {
@@ -313,35 +317,41 @@ impl Roster {
     }
 
     fn join(&mut self, slot: u32) {
+        if self.sessions.get(slot).is_some_and(|session| session.app != session.member.app) {
+            // It was on `/` unasked, and has gone to its own app.
+            self.unlist(slot);
+        }
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        if session.is_member() && session.member == u32::MAX {
-            session.member = self.members.len() as u32;
-            self.members.push(slot);
+        if session.is_member() && session.member.place == u32::MAX {
+            let members = self.members.entry(session.app).or_default();
+            session.member = Member { app: session.app, place: members.len() as u32 };
+            members.push(slot);
         }
     }
 
     /// Takes a session off the list of members.
     fn unlist(&mut self, slot: u32) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
-        let place = std::mem::replace(&mut session.member, u32::MAX);
+        let Member { app, place } = std::mem::replace(&mut session.member, Member::NOBODY);
         if place == u32::MAX {
             return;
         }
-        if self.walking {
+        let Some(members) = self.members.get_mut(&app) else { return };
+        if self.walking == Some(app) {
             // The walk goes by places: leave a hole, it is filled when the walk is over.
-            self.members[place as usize] = u32::MAX;
+            members[place as usize] = u32::MAX;
             return;
         }
-        self.members.swap_remove(place as usize);
-        self.replace_member(place);
+        members.swap_remove(place as usize);
+        self.replace_member(app, place);
     }
 
     /// Somebody else may stand at `place` now.
-    fn replace_member(&mut self, place: u32) {
-        if let Some(moved) = self.members.get(place as usize).copied()
+    fn replace_member(&mut self, app: AppNo, place: u32) {
+        if let Some(moved) = self.members.get(&app).and_then(|members| members.get(place as usize)).copied()
             && let Some(session) = self.sessions.get_mut(moved)
         {
-            session.member = place;
+            session.member = Member { app, place };
         }
     }
 
@@ -374,7 +384,7 @@ impl Roster {
                 })
             }
             None => Query::Broadcasts(tidings_model::BroadcastQuery {
-                app: tidings_model::AppNo::DEFAULT,
+                app: session.app,
                 after,
                 upto,
                 messages_max: WINDOW_MESSAGES,
@@ -445,8 +455,15 @@ impl Roster {
         if let Some(session) = self.sessions.get_mut(slot) {
             session.stream.arrive(processed);
         }
+        if self.is_gone(slot) {
+            self.with(now, slot, |session, cx| session.expel(cx, true));
+            return slot;
+        }
         self.join(slot);
-        self.with(now, slot, |session, cx| session.settle(cx));
+        self.with(now, slot, |session, cx| {
+            session.heed_others(cx);
+            session.settle(cx);
+        });
         let waits = |session: &Session| matches!(&session.phase, Phase::Registering(registering) if !registering.asked);
         if self.sessions.get(slot).is_some_and(waits) {
             self.register(now, slot);

@@ -6,19 +6,23 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use tidings_engineio::{Action, By, Data, Engine, Event, Goodbye, Input, Link, Moment, Opening, Outgoing, Reason, Revision};
-use tidings_model::{Attached, Claim, Code, Dev, DeviceId, Millis, Page, Position, Print, Proof, Refusal, RegNo, SocketId, Token, Uid};
+use tidings_model::{
+    AppNo, Attached, Claim, Code, Dev, DeviceId, Millis, Page, Position, Print, Proof, Refusal, RegNo, SocketId, Token, Uid,
+};
 use tidings_socketio::attachments::Pending;
 
 mod admitting;
+mod apps;
 mod hearing;
 mod proving;
 mod writing;
 
-pub(crate) use writing::broadcast_frame;
+pub(crate) use writing::{broadcast_frame, namespace};
 
 use crate::context::{Context, Effect};
 use crate::encoded::Encoded;
@@ -170,6 +174,18 @@ enum Listening {
     Over,
 }
 
+/// A place in an app's list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(crate) app: AppNo,
+    /// `u32::MAX`: in none.
+    pub(crate) place: u32,
+}
+
+impl Member {
+    pub(crate) const NOBODY: Self = Self { app: AppNo::DEFAULT, place: u32::MAX };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Joined {
     Never,
@@ -190,8 +206,14 @@ pub(crate) struct Session {
     pub(crate) epoch: Epoch,
     /// What it was before it became whose it is.
     past: Option<Box<Past>>,
+    /// Whose sockets it is one of. EIO3 begins on `/`, unasked.
+    pub(crate) app: AppNo,
+    /// The app's namespace as it stands in packets, with its comma; None: `/`, of which nothing is written.
+    namespace: Option<Arc<str>>,
+    /// EIO3, beside other apps: the handshake's uid waits until it is clear which app it is for.
+    undecided: bool,
     /// Its place in the app's list of members.
-    pub(crate) member: u32,
+    pub(crate) member: Member,
     blocked: bool,
     slow: bool,
     over: bool,
@@ -224,7 +246,10 @@ impl Session {
             stream: Stream::live_from(cx.processed),
             epoch: Epoch::default(),
             past: None,
-            member: u32::MAX,
+            app: AppNo::DEFAULT,
+            namespace: None,
+            undecided: false,
+            member: Member::NOBODY,
             blocked: false,
             slow: cx.config.slow_proof || !peer.pongs_prove,
             over: false,
@@ -283,6 +308,9 @@ impl Session {
     }
 
     fn time_joining(&mut self, cx: &mut Context<'_>) {
+        if self.undecided {
+            return self.decide(cx);
+        }
         match (self.joined, &self.phase) {
             (Joined::Never, _) => self.close(cx, Goodbye::Fin),
             (Joined::Yes, Phase::Anonymous) => {

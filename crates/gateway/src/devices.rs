@@ -133,7 +133,9 @@ impl Devices {
         let config = Sessions { worker: worker as u16, seed: u64::from_le_bytes(seed), registration, ..sessions.clone() };
         let now = clock::now();
         let clock = Millis(store.now().0.saturating_sub(now.0));
-        let roster = Roster::new(config, clock, store.durable());
+        // The apps are as they are at that position, or later: the log says the rest again.
+        let processed = store.durable();
+        let roster = Roster::new(config, clock, processed, store.directory().without_keys());
         let counters = Arc::default();
         Self {
             worker,

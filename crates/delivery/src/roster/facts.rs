@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Batch, Dev, Entry, Fact, Position, Published, RegNo, Targets};
+use tidings_model::{AppNo, Batch, Dev, Directory, Entry, Fact, Position, Published, RegNo, Targets};
 
 use super::Roster;
 use crate::context::Run;
-use crate::session::broadcast_frame;
+use crate::session::{Member, broadcast_frame, namespace};
 use crate::stream::Item;
 
 /// So many sockets are walked before the worker looks at its other work.
@@ -27,6 +27,7 @@ pub(super) enum Ending {
 /// Broadcasts that reached the worker together, on their way through the members.
 #[derive(Debug)]
 pub(super) struct Walk {
+    app: AppNo,
     items: Vec<Item>,
     joined: Bytes,
     last: Position,
@@ -104,11 +105,15 @@ impl Roster {
                     self.direct(now, entry, message, devs);
                 }
             }
+            Fact::AppPut(app) => self.app_put(now, app),
+            Fact::AppGone(no) => self.app_gone(now, *no),
             Fact::Unregistered(ended) => ended.regs.iter().for_each(|(reg, _)| self.end(now, entry.at, *reg, Ending::Final)),
             Fact::Erased(erased) => erased.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Final)),
             Fact::Disconnected(closed) => closed.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Again)),
             Fact::Started(_)
             | Fact::Tick
+            | Fact::KeyPut(_)
+            | Fact::KeyGone(_)
             | Fact::Registered(_)
             | Fact::Presence(_)
             | Fact::Ghost(_)
@@ -185,15 +190,17 @@ impl Roster {
         let fresh: Vec<Item> = run
             .iter()
             .filter(|(entry, _)| entry.at > self.processed)
-            .map(|(entry, message)| item(entry, message))
+            .map(|(entry, message)| item(&self.apps, entry, message))
             .filter(|item| self.is_live(item, now))
             .collect();
         let last = run.last().map_or(Position::ZERO, |(entry, _)| entry.at);
         self.processed = last.max(self.processed);
         let Some(end) = fresh.last().map(|item| item.at) else { return false };
+        let Some(app) = run.first().map(|(_, message)| message.app) else { return false };
         let joined = join(&fresh);
-        self.walk = Some(Walk { items: fresh, joined, last: end, next: 0, end: self.members.len() });
-        self.walking = true;
+        let members = self.members.get(&app).map_or(0, Vec::len);
+        self.walk = Some(Walk { app, items: fresh, joined, last: end, next: 0, end: members });
+        self.walking = Some(app);
         true
     }
 
@@ -202,10 +209,8 @@ impl Roster {
         let Some(mut walk) = self.walk.take() else { return false };
         let until = (walk.next + SLICE).min(walk.end);
         for place in walk.next..until {
-            let slot = self.members[place];
-            if slot == u32::MAX {
-                continue;
-            }
+            let slot = self.members.get(&walk.app).and_then(|members| members.get(place)).copied();
+            let Some(slot) = slot.filter(|slot| *slot != u32::MAX) else { continue };
             self.counters.broadcasts_written += walk.items.len() as u64;
             // `with` must see that a walk is under way: places stay where they are.
             let run = Run { items: &walk.items, joined: &walk.joined, last: walk.last };
@@ -216,21 +221,20 @@ impl Roster {
             self.walk = Some(walk);
             return true;
         }
-        self.walking = false;
-        self.fill_holes();
+        self.walking = None;
+        self.fill_holes(walk.app);
         true
     }
 
-    fn fill_holes(&mut self) {
-        let mut place = 0;
-        while place < self.members.len() {
-            if self.members[place] == u32::MAX {
-                self.members.swap_remove(place);
-            } else {
-                self.replace_member(place as u32);
-                place += 1;
+    fn fill_holes(&mut self, app: AppNo) {
+        let Some(mut members) = self.members.remove(&app) else { return };
+        members.retain(|slot| *slot != u32::MAX);
+        for (place, slot) in members.iter().enumerate() {
+            if let Some(session) = self.sessions.get_mut(*slot) {
+                session.member = Member { app, place: place as u32 };
             }
         }
+        self.members.insert(app, members);
     }
 }
 
@@ -241,14 +245,23 @@ fn broadcast(entry: &Entry) -> Option<&Published> {
     }
 }
 
-/// The broadcasts from `start` on that no other message stands between, and where they end.
+/// What changes who hears the broadcasts behind it.
+fn moves_sockets(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Published(_) | Fact::Unregistered(_) | Fact::Erased(_) | Fact::Disconnected(_) | Fact::AppPut(_) | Fact::AppGone(_)
+    )
+}
+
+/// The broadcasts of one app from `start` on that no other message stands between, and where they end.
 fn gather(entries: &[Entry], start: usize) -> (Vec<(&Entry, &Published)>, usize) {
     let mut run = Vec::new();
     let mut at = start;
     while let Some(entry) = entries.get(at) {
         match broadcast(entry) {
+            Some(message) if run.first().is_some_and(|(_, first): &(&Entry, &Published)| first.app != message.app) => break,
             Some(message) => run.push((entry, message)),
-            None if matches!(&*entry.fact, Fact::Published(_) | Fact::Unregistered(_) | Fact::Erased(_) | Fact::Disconnected(_)) => break,
+            None if moves_sockets(&entry.fact) => break,
             None => {}
         }
         at += 1;
@@ -256,8 +269,9 @@ fn gather(entries: &[Entry], start: usize) -> (Vec<(&Entry, &Published)>, usize)
     (run, at)
 }
 
-fn item(entry: &Entry, message: &Published) -> Item {
-    let frames = vec![broadcast_frame(&message.content)];
+fn item(apps: &Directory, entry: &Entry, message: &Published) -> Item {
+    let namespace = apps.app(message.app).map_or_else(String::new, |app| namespace(&app.name));
+    let frames = vec![broadcast_frame(&namespace, &message.content)];
     let replaces = Item::replaced(message);
     Item { at: entry.at, time: entry.time, expires: message.expires, direct: false, frames: frames.into(), replaces }
 }

@@ -1,7 +1,7 @@
 //! Becoming somebody: a register's way to its worker, to the writer and back; who leaves, who is displaced.
 
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Adopt, Answer, AppNo, Attached, Dev, Leave, Refusal, Register, Report, Request, SocketId, Verdict, worker_of};
+use tidings_model::{Adopt, Answer, Attached, Dev, Leave, Refusal, Register, Report, Request, SocketId, Verdict, worker_of};
 
 use super::{Roster, Seat};
 use crate::context::Said;
@@ -13,9 +13,9 @@ impl Roster {
     /// A session wants to be somebody. It goes to the worker of that registration first, then asks.
     pub(super) fn register(&mut self, now: Moment, slot: u32) {
         let Some(session) = self.sessions.get(slot) else { return };
-        let Phase::Registering(registering) = &session.phase else { return };
+        let (app, Phase::Registering(registering)) = (session.app, &session.phase) else { return };
         let Wish::Known(uid) = &registering.wish else { return self.check(slot) };
-        let home = worker_of(AppNo::DEFAULT, uid, self.config.workers) as u16;
+        let home = worker_of(app, uid, self.config.workers) as u16;
         let (uid, device_id, socket) = (uid.clone(), registering.device_id.clone(), registering.socket);
         if home != self.config.worker {
             if session.is_awaiting() {
@@ -30,8 +30,7 @@ impl Roster {
         let ticket = session.ticket(slot);
         let Phase::Registering(registering) = &mut session.phase else { return };
         registering.asked = true;
-        let request =
-            Register { app: AppNo::DEFAULT, uid: uid.clone(), device_id, print: session.peer.print, addr: session.peer.addr, socket };
+        let request = Register { app, uid: uid.clone(), device_id, print: session.peer.print, addr: session.peer.addr, socket };
         self.asking.insert(ticket, uid);
         self.out.push_back(Output::Ask(ticket, Request::Register(request)));
     }
@@ -79,6 +78,8 @@ impl Roster {
                     | Answer::Counted(_)
                     | Answer::Connected(_)
                     | Answer::Closed(_)
+                    | Answer::App(_)
+                    | Answer::Key(_)
                     | Answer::Done => {}
                 }
             }
@@ -126,7 +127,7 @@ impl Roster {
         let Some((slot, session)) = seat.slot.and_then(|slot| Some((slot, self.sessions.get(slot)?))) else { return };
         let Some(registered) = session.registered() else { return };
         let again = Register {
-            app: AppNo::DEFAULT,
+            app: session.app,
             uid: registered.uid.clone(),
             device_id: registered.device_id.clone(),
             print: session.peer.print,
@@ -269,7 +270,7 @@ impl Roster {
         let Some(session) = self.sessions.get(slot) else { return };
         let registered = session.registered();
         let report = Report {
-            app: AppNo::DEFAULT,
+            app: session.app,
             reg: registered.map(|registered| registered.reg),
             dev: registered.and_then(|registered| registered.dev),
             id: said.id,
@@ -288,9 +289,14 @@ impl Roster {
     pub(super) fn acked(&mut self, now: Moment, ticket: Ticket, id: u64, answer: &Answer) {
         let json = match answer {
             Answer::Refused(refusal) => format!("{{\"error\":{}}}", refusal_json(refusal)),
-            Answer::Done | Answer::Accepted(_) | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::Attached(_) => {
-                "{\"ok\":true}".to_owned()
-            }
+            Answer::Done
+            | Answer::Accepted(_)
+            | Answer::Counted(_)
+            | Answer::Connected(_)
+            | Answer::Closed(_)
+            | Answer::App(_)
+            | Answer::Key(_)
+            | Answer::Attached(_) => "{\"ok\":true}".to_owned(),
         };
         if self.is_tenant(ticket) {
             self.with(now, ticket.slot, |session, cx| {

@@ -4,7 +4,7 @@ use super::*;
 use crate::claim::{Presented, Wanted, secret};
 use crate::config::{Planted, Registration};
 use tidings_json::Json;
-use tidings_model::{AppName, Secret};
+use tidings_model::Secret;
 
 /// Nobody is taken at their word.
 pub(super) fn is_checked(cx: &Context<'_>) -> bool {
@@ -67,8 +67,9 @@ impl Session {
     }
 
     fn claimed(&self, named: Option<Secret>, credential: Option<Secret>) -> Wish {
+        let app = self.app_name();
         let device_id = self.hello.as_ref().and_then(|hello| hello.device_id()).cloned();
-        Wish::Claimed(Box::new(Claim { app: AppName::root(), named, credential, device_id, addr: self.peer.addr }))
+        Wish::Claimed(Box::new(Claim { app, named, credential, device_id, addr: self.peer.addr }))
     }
 
     /// What `socket` showed is with the verifier.

@@ -21,7 +21,7 @@ impl Session {
             _ if self.joined == Joined::Never => self.violate(cx),
             PacketType::ConnectError => self.violate(cx),
             // A late emit after a kick, or to a namespace that was refused.
-            _ if packet.namespace != "/" || self.joined != Joined::Yes => {}
+            _ if !self.is_mine(&packet) || self.joined != Joined::Yes => {}
             PacketType::Disconnect => self.leave(cx),
             PacketType::Ack => {}
             PacketType::Event => self.hear_event(cx, &packet),
@@ -56,67 +56,10 @@ impl Session {
         }
     }
 
-    fn hear_connect(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
-        let root = packet.namespace == "/";
-        match (self.engine.revision(), root, self.joined) {
-            (_, false, _) => self.refuse_namespace(cx, packet.namespace),
-            // Old Swift and C++ clients say it, though they are in already.
-            (Revision::V3, true, _) => {}
-            (Revision::V4, true, Joined::Yes) => self.violate(cx),
-            (Revision::V4, true, Joined::Never | Joined::Left) => {
-                if packet.data.as_ref().and_then(|auth| auth.member("v")) == Some("2") {
-                    self.hello.get_or_insert_default().wants_two = true;
-                }
-                self.note_credential(cx, packet.data.as_ref());
-                self.join(cx);
-            }
-        }
-    }
-
-    fn refuse_namespace(&mut self, cx: &mut Context<'_>, namespace: &str) {
-        const WHY: &str = "Invalid namespace";
-        let error = match self.engine.revision() {
-            Revision::V3 => format!("44{namespace},\"{WHY}\""),
-            Revision::V4 => format!("44{namespace},{{\"message\":\"{WHY}\"}}"),
-        };
-        self.say(cx, &Encoded::packet(&error));
-    }
-
-    /// EIO3 joins `/` without being asked.
-    pub(super) fn join_silently(&mut self, cx: &mut Context<'_>) {
-        self.say(cx, &Encoded::packet("40"));
-        self.joined(cx);
-    }
-
-    fn join(&mut self, cx: &mut Context<'_>) {
-        let id = public_id([cx.dice.roll(), cx.dice.roll()]);
-        self.say(cx, &Encoded::packet(&format!("40{{\"sid\":\"{id}\"}}")));
-        self.joined(cx);
-    }
-
-    fn joined(&mut self, cx: &mut Context<'_>) {
-        self.joined = Joined::Yes;
-        self.connect_by = Some(cx.now + UNREGISTERED);
-        self.stream = Self::nobodys_stream(cx, cx.processed);
-        cx.effect(Effect::Joined);
-        if is_checked(cx) {
-            return self.present(cx);
-        }
-        let Some(hello) = &self.hello else { return };
-        match (hello.obstacle(), hello.uid.clone()) {
-            (Some(refusal), _) | (None, Some(Err(refusal))) => self.refuse_register(cx, &refusal, None),
-            (None, Some(Ok(uid))) => {
-                // Order is promised from the registration on: nothing is given before its mail.
-                self.stream = Stream::shut_from(cx.processed);
-                self.register(cx, uid, true, None);
-            }
-            (None, None) => {}
-        }
-    }
-
     /// `41`: the client leaves the namespace; the transport stays, and nothing proves anything any more.
     fn leave(&mut self, cx: &mut Context<'_>) {
         self.joined = Joined::Left;
+        self.undecided = false;
         if let Some(registered) = self.registered_mut() {
             registered.proving.forget_held();
         }
@@ -125,6 +68,8 @@ impl Session {
 
     fn hear_event(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         let Ok(event) = packet.event() else { return self.violate(cx) };
+        // Whoever speaks on `/` means it.
+        self.decide(cx);
         if packet.kind.is_binary() && cx.config.hears(&event.name) {
             let refusal = Refusal::new(Code::InvalidField, "data must be JSON, binary is not carried").field("data");
             return self.refuse(cx, &refusal, event.id);
@@ -157,7 +102,7 @@ impl Session {
             Ok(Intent::PageEvent | Intent::Unknown) if cx.config.hears(name) && self.may_speak(cx) => {
                 let args = args.iter().map(|arg| (*arg).to_owned()).collect();
                 self.awaited += u32::from(ack.is_some());
-                cx.effect(Effect::Heard(Heard { name: name.to_owned(), args }, ack));
+                cx.effect(Effect::Heard(Heard { app: self.app, name: name.to_owned(), args }, ack));
             }
             Ok(Intent::PageEvent) if ack.is_none() => cx.effect(Effect::Ignored),
             Ok(Intent::PageEvent | Intent::Unknown) => {
@@ -179,7 +124,7 @@ impl Session {
         }
     }
 
-    fn register(&mut self, cx: &mut Context<'_>, uid: Uid, silent: bool, ack: Option<u64>) {
+    pub(super) fn register(&mut self, cx: &mut Context<'_>, uid: Uid, silent: bool, ack: Option<u64>) {
         if let Some(refusal) = self.hello.as_ref().and_then(|hello| hello.obstacle()) {
             return self.refuse_register(cx, &refusal, ack);
         }
@@ -252,7 +197,7 @@ impl Session {
     }
 
     pub(super) fn refuse_register(&mut self, cx: &mut Context<'_>, refusal: &Refusal, ack: Option<u64>) {
-        self.say(cx, &Encoded::event("_register_error", &refusal_json(refusal)));
+        self.say(cx, &Encoded::event(self.namespace(), "_register_error", &refusal_json(refusal)));
         self.refuse(cx, refusal, ack);
     }
 
@@ -261,7 +206,7 @@ impl Session {
         match saying {
             Saying::Ack(answer) => self.ack_late(cx, ack, answer),
             Saying::Event { .. } if self.joined != Joined::Yes || !self.has_room() => {}
-            Saying::Event { name, args } => self.say(cx, &Encoded::event(name, args)),
+            Saying::Event { name, args } => self.say(cx, &Encoded::event(self.namespace(), name, args)),
         }
         self.settle(cx);
     }
@@ -287,15 +232,7 @@ impl Session {
     /// The answer to an event that asked for one.
     pub(crate) fn ack(&mut self, cx: &mut Context<'_>, ack: Option<u64>, answer: &str) {
         if let Some(id) = ack {
-            self.say(cx, &Encoded::packet(&format!("43{id}[{answer}]")));
+            self.say(cx, &Encoded::packet(&format!("43{}{id}[{answer}]", self.namespace())));
         }
     }
-}
-
-/// A socket's public id: not the Engine.IO sid, which is a secret. 20 characters.
-fn public_id(random: [u64; 2]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let [low, high] = random;
-    let digits = (0..10).flat_map(|i| [low >> (6 * i), high >> (6 * i)]);
-    digits.map(|digit| char::from(ALPHABET[(digit & 63) as usize])).collect()
 }

@@ -6,7 +6,7 @@ use crate::config::{DirectEvent, Planted};
 use crate::context::Run;
 use crate::output::Output;
 use crate::stream::{Item, Offer};
-use tidings_model::{Content, EventName, Published, Targets};
+use tidings_model::{AppName, Content, EventName, Published, Targets};
 
 impl Session {
     /// A control packet: it goes where messages go, behind what was written.
@@ -131,6 +131,10 @@ impl Session {
 
     /// A window of mail came from the reader.
     pub(crate) fn page(&mut self, cx: &mut Context<'_>, page: &Page) {
+        if self.stream.flow == Flow::Shut {
+            // Meanwhile there are other apps, and it hears nothing on `/` any more.
+            return;
+        }
         let (any_age, again) = (cx.config.planted == Some(Planted::ExpiredReplayed), cx.config.planted == Some(Planted::SkipDedupe));
         let items: Vec<Item> = page
             .messages
@@ -184,8 +188,8 @@ impl Session {
     pub(crate) fn item(&self, event: DirectEvent, at: Position, time: Millis, message: &Published) -> Item {
         let direct = message.targets != Targets::Everyone;
         let frames = match self.registered() {
-            Some(registered) if direct => direct_frames(event, registered, &message.content),
-            Some(_) | None => vec![broadcast_frame(&message.content)],
+            Some(registered) if direct => direct_frames(event, (self.namespace(), registered), &message.content),
+            Some(_) | None => vec![broadcast_frame(self.namespace(), &message.content)],
         };
         Item { at, time, expires: message.expires, direct, frames: frames.into(), replaces: Item::replaced(message) }
     }
@@ -268,7 +272,7 @@ impl Session {
     }
 
     /// Broadcasts that the stream until now has given belong to what this socket had.
-    fn widen_had(&mut self) {
+    pub(super) fn widen_had(&mut self) {
         let (mut from, mut upto) = (self.stream.started, self.stream.given);
         if self.engine.may_lose() {
             // An answer without a number may have died on its way: rather a repeat than a loss.
@@ -294,7 +298,7 @@ impl Session {
 
     pub(super) fn say_registered(&mut self, cx: &mut Context<'_>, token: &Token, ack: Option<u64>) {
         let answer = format!("{{\"token\":\"{token}\"}}");
-        self.say(cx, &Encoded::event("_register", &answer));
+        self.say(cx, &Encoded::event(self.namespace(), "_register", &answer));
         self.ack(cx, ack, &answer);
     }
 
@@ -305,7 +309,7 @@ impl Session {
         match previous {
             Some(previous) => self.phase = Phase::Registered(previous),
             // The handshake's registration failed: it hears what everybody hears, from its connect on.
-            None if self.stream.flow == Flow::Shut && !is_checked(cx) => self.stream.replay(cx.processed, cx.budget),
+            None if self.stream.flow == Flow::Shut && !is_checked(cx) && !self.is_mute(cx) => self.stream.replay(cx.processed, cx.budget),
             None => {}
         }
         self.refuse_register(cx, refusal, ack);
@@ -315,7 +319,7 @@ impl Session {
 
     /// Ends the namespace for good: clients do not come back by themselves.
     pub(crate) fn dismiss(&mut self, cx: &mut Context<'_>) {
-        self.say(cx, &Encoded::packet("41"));
+        self.say(cx, &Encoded::packet(&format!("41{}", self.namespace())));
     }
 
     /// The roster took the registration away (`41`, or it moved): what the socket is now is nobody.
@@ -346,14 +350,19 @@ const READ_AGAIN: Duration = Duration::from_millis(100);
 /// The event that every legacy socket of the app listens to.
 const BROADCAST: &str = "app broadcast";
 
+/// An app's namespace as it stands in a packet: nothing for `/`, else with its comma.
+pub(crate) fn namespace(app: &AppName) -> String {
+    if app.as_str() == "/" { String::new() } else { format!("{app},") }
+}
+
 /// A broadcast: under its own name, where it has one.
-pub(crate) fn broadcast_frame(content: &Content) -> Encoded {
-    Encoded::message(content.event_name.as_ref().map_or(BROADCAST, EventName::as_str), &content.body)
+pub(crate) fn broadcast_frame(namespace: &str, content: &Content) -> Encoded {
+    Encoded::message(namespace, content.event_name.as_ref().map_or(BROADCAST, EventName::as_str), &content.body)
 }
 
 /// A direct message's events for one registration: under its own name, else as configured.
-fn direct_frames(event: DirectEvent, registered: &Registered, content: &Content) -> Vec<Encoded> {
-    let named = |name: &str| Encoded::message(name, &content.body);
+fn direct_frames(event: DirectEvent, (namespace, registered): (&str, &Registered), content: &Content) -> Vec<Encoded> {
+    let named = |name: &str| Encoded::message(namespace, name, &content.body);
     let (token, uid) = (registered.token.as_str(), registered.uid.as_str());
     match (&content.event_name, event) {
         (Some(name), _) => vec![named(name.as_str())],
