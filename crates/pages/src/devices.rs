@@ -1,8 +1,7 @@
 //! Page events from devices, where `legacy.client_publish` allows them.
 
-use tidings_api::{PageEvent, PageEvents};
+use tidings_api::{Caller, PageEvent, PageEvents};
 use tidings_gateway::devices::{Companion, Heard, Saying, Ticket, Voice};
-use tidings_model::AppNo;
 
 /// What the devices' door hears them with.
 pub struct Publishing {
@@ -27,7 +26,7 @@ impl Companion for Publishing {
         let Some(event) = PageEvent::named(&heard.name) else { return Vec::new() };
         let args: Vec<&str> = heard.args.iter().map(String::as_str).collect();
         let voice = self.voice.clone();
-        self.events.publish(AppNo::DEFAULT, event, &args, move |answer| {
+        self.events.publish(&Caller::device_of(heard.app), event, &args, move |answer| {
             let told = match answer {
                 Ok(id) => format!("{{\"ok\":true,\"id\":\"{id}\"}}"),
                 Err(why) => format!("{{\"error\":{}}}", why.json()),

@@ -28,19 +28,19 @@ pub struct Config {
 }
 
 impl Config {
-    /// The rules that need no port: what a configuration is checked by.
-    pub fn check(&self) -> Result<(), StartError> {
-        if self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
+    /// `keyed`: calls need a key.
+    pub fn check(&self, keyed: bool) -> Result<(), StartError> {
+        if keyed || self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
     }
 
-    fn gateway(&self) -> tidings_gateway::Config {
+    fn gateway(&self, events: PageEvents) -> tidings_gateway::Config {
         tidings_gateway::Config {
             bind: vec![self.bind],
             max_http_buffer: self.max_http_buffer,
             max_connections: Some(CONNECTIONS_MAX),
-            // Without keys the guard lets no other origin in anyway.
+            // Without keys the guard lets no other origin in anyway; with keys a page shows one, and nothing is sent by itself.
             cors: Cors::Any,
-            guard: Some(Guard::new(admits)),
+            guard: Some(Guard::new(move |from: &Provenance<'_>| !events.are_keyless() || admits(from))),
             certificate: self.certificate.clone(),
             patience: self.engine.ping_interval + self.engine.ping_timeout,
             ..tidings_gateway::Config::default()
@@ -69,7 +69,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Keyless { bind } => write!(
                 f,
-                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; bind a loopback address, 127.0.0.1:5002"
+                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; make one first (tidings key create --app / \
+                 --scopes admin), or bind a loopback address, 127.0.0.1:5002"
             ),
             Self::Gateway(error) => error.fmt(f),
         }
@@ -83,10 +84,11 @@ pub struct SocketDoor(Gateway<Session>);
 
 /// Binds and serves.
 pub fn start(config: &Config, events: PageEvents) -> Result<SocketDoor, StartError> {
-    config.check()?;
+    config.check(!events.are_keyless())?;
     let (mail, mailbox) = inbox().map_err(|error| StartError::Gateway(Gateways::System(error)))?;
+    let gateway = config.gateway(events.clone());
     let house = Pages::new(config.engine.clone(), config.connect_timeout, events, mail);
-    let gateway = Gateway::start(&config.gateway(), vec![(house, mailbox)]).map_err(StartError::Gateway)?;
+    let gateway = Gateway::start(&gateway, vec![(house, mailbox)]).map_err(StartError::Gateway)?;
     Ok(SocketDoor(gateway))
 }
 

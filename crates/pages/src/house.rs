@@ -110,7 +110,7 @@ impl Pages {
         let Call { by, event, args, ack } = call;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mail = self.mail.clone();
-        self.events.publish(by.app, event, &args, move |answer| {
+        self.events.publish(&by, event, &args, move |answer| {
             // A worker that has ended needs no answer.
             let _ = mail.tell(Answered { slot, key, ack, answer });
         });
@@ -152,7 +152,8 @@ impl Door for Pages {
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));
         let engine = Engine::open(now, &self.settings, &opening, &mut act);
-        let talk = Talk::new(opening.revision, public_id(), opening.query);
+        let events = self.events.clone();
+        let talk = Talk::new(opening.revision, public_id(), opening.query, Box::new(move |key| events.let_in(key)));
         let mut session = Session { sid: opening.sid, engine, talk, connect_by: now + self.connect_timeout };
         if let Some(wish) = session.talk.greet() {
             session.take(wish, &mut Vec::new(), &mut act);

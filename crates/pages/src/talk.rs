@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use tidings_api::{Declined, PageEvent};
+use tidings_api::{Caller, Declined, PageEvent};
 use tidings_engineio::{Data, Revision};
 use tidings_json::Json;
 use tidings_model::{Code, MessageId, Refusal};
@@ -11,7 +11,7 @@ use tidings_socketio::attachments::Pending;
 use tidings_socketio::namespace::{Connect, Protocol, Refusal as Refused};
 use tidings_socketio::{Packet, PacketType, decode, encode};
 
-use crate::access::{Caller, Credentials, admit};
+use crate::access::Credentials;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +35,9 @@ pub(crate) enum Wish {
     Publish(Call),
 }
 
+/// Whether a key opens, at this moment. None: none was shown.
+type LetIn = Box<dyn Fn(Option<&str>) -> Result<Caller, Refusal> + Send>;
+
 /// Something to publish; `answered` is told what became of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Call {
@@ -49,8 +52,9 @@ pub(crate) struct Talk {
     /// The public id of a socket.
     id: String,
     handshake: Credentials,
-    /// Once it has joined.
-    caller: Option<Caller>,
+    let_in: LetIn,
+    /// Once it has joined: what it showed, which is looked at again with each call.
+    shown: Option<Credentials>,
     in_root: bool,
     pending: Option<Box<Pending>>,
     /// Calls without an answer.
@@ -58,13 +62,13 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    pub(crate) fn new(revision: Revision, id: String, query: &str) -> Self {
+    pub(crate) fn new(revision: Revision, id: String, query: &str, let_in: LetIn) -> Self {
         let protocol = match revision {
             Revision::V3 => Protocol::V4,
             Revision::V4 => Protocol::V5,
         };
         let handshake = Credentials::of_handshake(query);
-        Self { protocol, id, handshake, caller: None, in_root: false, pending: None, calls: 0 }
+        Self { protocol, id, handshake, let_in, shown: None, in_root: false, pending: None, calls: 0 }
     }
 
     pub(crate) fn greet(&mut self) -> Option<Wish> {
@@ -73,7 +77,7 @@ impl Talk {
     }
 
     pub(crate) fn has_joined(&self) -> bool {
-        self.caller.is_some()
+        self.shown.is_some()
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -90,7 +94,7 @@ impl Talk {
     /// What became of a call.
     pub(crate) fn answered(&mut self, ack: Option<u64>, answer: Result<MessageId, Declined>) -> Option<Wish> {
         self.calls = self.calls.saturating_sub(1);
-        self.caller?;
+        self.shown.as_ref()?;
         match (answer, ack) {
             (Ok(id), Some(ack)) => Some(say(&Packet::ack(BACKEND, ack, [&*format!("{{\"ok\":true,\"id\":\"{id}\"}}")]))),
             (Ok(_), None) => None,
@@ -105,7 +109,7 @@ impl Talk {
         }
         match packet.kind {
             PacketType::Connect => self.hear_connect(&packet),
-            _ if !self.in_root && self.caller.is_none() => Err(Broken),
+            _ if !self.in_root && self.shown.is_none() => Err(Broken),
             PacketType::Disconnect => {
                 self.leave(packet.namespace);
                 Ok(Vec::new())
@@ -119,7 +123,7 @@ impl Talk {
 
     fn hear_connect(&mut self, packet: &Packet<'_>) -> Result<Vec<Wish>, Broken> {
         let joined = match packet.namespace {
-            BACKEND => self.caller.is_some(),
+            BACKEND => self.shown.is_some(),
             ROOT => self.in_root,
             _ => false,
         };
@@ -132,9 +136,10 @@ impl Talk {
     }
 
     fn join(&mut self, connect: &Packet<'_>) -> Wish {
-        match admit(&self.handshake.with_connect(self.protocol, connect)) {
-            Ok(caller) => {
-                self.caller = Some(caller);
+        let shown = self.handshake.with_connect(self.protocol, connect);
+        match (self.let_in)(shown.key()) {
+            Ok(_) => {
+                self.shown = Some(shown);
                 say(&self.protocol.joined(BACKEND, &self.id))
             }
             Err(why) => {
@@ -147,7 +152,7 @@ impl Talk {
 
     fn leave(&mut self, namespace: &str) {
         match namespace {
-            BACKEND => self.caller = None,
+            BACKEND => self.shown = None,
             ROOT => self.in_root = false,
             _ => {}
         }
@@ -174,15 +179,20 @@ impl Talk {
 
     fn hear_event(&mut self, packet: &Packet<'_>) -> Result<Vec<Wish>, Broken> {
         let event = packet.event().map_err(|_| Broken)?;
-        let by = match packet.namespace {
-            BACKEND => self.caller,
+        let shown = match packet.namespace {
+            BACKEND => self.shown.as_ref(),
             ROOT if event.id.is_some() => {
                 return Ok(vec![refused(ROOT, event.id, Code::Forbidden, "page events are taken on the namespace /backend")]);
             }
             _ => None,
         };
         // A late emit, or one to a namespace that was refused.
-        let Some(by) = by else { return Ok(Vec::new()) };
+        let Some(shown) = shown else { return Ok(Vec::new()) };
+        // A key may have ended since the client joined.
+        let by = match (self.let_in)(shown.key()) {
+            Ok(by) => by,
+            Err(why) => return Ok(vec![refusal(BACKEND, event.id, &why.into())]),
+        };
         let args = event.args.iter().map(|arg| (*arg).to_owned()).collect();
         Ok(self.call(by, &event.name, args, event.id, packet.kind.is_binary()).into_iter().collect())
     }

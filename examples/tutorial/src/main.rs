@@ -76,7 +76,7 @@ fn open_door(options: &Options, store: &Store) -> Result<DeviceDoor, Box<dyn Err
     let config = Config { bind: vec![SocketAddr::from(([127, 0, 0, 1], options.port))], visits: true, ..Config::default() };
     let heard = Publishing::heard().chain(chat::EVENTS.map(str::to_owned)).collect();
     let sessions = tidings_delivery::Config { heard, direct_event: DirectEvent::Both, ..tidings_delivery::Config::default() };
-    let events = PageEvents::new(Executor::new(store.clone(), Limits::default()), TTL_S);
+    let events = PageEvents::new(Executor::new(store.clone(), Limits::default(), None), TTL_S);
     let companion = |voice| Some(Box::new(Tutorial::new(events.clone(), voice)) as Box<dyn devices::Companion>);
     Ok(devices::start_with(&config, &sessions, store, None, companion)?)
 }

@@ -30,7 +30,7 @@ fn hall() -> Hall {
         accept_clock: false,
     };
     let (store, owner) = Store::open(config).unwrap();
-    let events = PageEvents::new(Executor::new(store, Limits::default()), 60);
+    let events = PageEvents::new(Executor::new(store, Limits::default(), None), 60);
     let (sender, mail) = inbox().unwrap();
     let settings = Settings {
         ping_interval: Duration::from_secs(3600),

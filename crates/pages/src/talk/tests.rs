@@ -2,8 +2,14 @@ use tidings_model::AppNo;
 
 use super::*;
 
+/// Lets in who shows nothing.
+fn keyless() -> LetIn {
+    let refuse = || Refusal::new(Code::InvalidKey, "this server has no keys, leave key out").field("key");
+    Box::new(move |key| if key.is_none() { Ok(Caller::operator()) } else { Err(refuse()) })
+}
+
 fn talk(revision: Revision, query: &str) -> Talk {
-    let mut talk = Talk::new(revision, "ID".to_owned(), query);
+    let mut talk = Talk::new(revision, "ID".to_owned(), query, keyless());
     talk.greet();
     talk
 }
@@ -34,7 +40,7 @@ fn joined(revision: Revision) -> Talk {
 
 #[test]
 fn the_root_that_protocol_4_joins_by_itself_is_inert() {
-    let mut talk = Talk::new(Revision::V3, "ID".to_owned(), "");
+    let mut talk = Talk::new(Revision::V3, "ID".to_owned(), "", keyless());
     assert_eq!(talk.greet(), Some(Wish::Say("0".to_owned())));
     check(
         &mut talk,
@@ -119,10 +125,32 @@ fn a_client_that_does_not_wait_is_told_so() {
     let mut talk = joined(Revision::V4);
     let call = "2/backend,[\"broadcast\",{\"data\":1}]";
     for _ in 0..CALLS_MAX {
-        assert!(matches!(&talk.hear(Data::Text(call.into())).unwrap()[..], [Wish::Publish(call)] if call.by.app == AppNo::DEFAULT));
+        assert!(matches!(&talk.hear(Data::Text(call.into())).unwrap()[..], [Wish::Publish(call)] if call.by.app() == AppNo::DEFAULT));
     }
     let [Wish::Say(said)] = &talk.hear(Data::Text(call.into())).unwrap()[..] else { panic!("it was taken") };
     assert!(said.contains("overloaded"), "{said}");
     talk.answered(None, Ok(MessageId::v7(1, [0; 10])));
     assert!(matches!(talk.hear(Data::Text(call.into())).unwrap()[..], [Wish::Publish(_)]));
+}
+
+#[test]
+fn a_key_that_has_ended_since_the_join_publishes_nothing() {
+    let open = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let is_open = open.clone();
+    let let_in: LetIn = Box::new(move |key| {
+        let opens = key == Some("tdk_a_b") && is_open.load(std::sync::atomic::Ordering::Relaxed);
+        if opens { Ok(Caller::operator()) } else { Err(Refusal::new(Code::InvalidKey, "no")) }
+    });
+    let mut talk = Talk::new(Revision::V4, "ID".to_owned(), "", let_in);
+    check(
+        &mut talk,
+        &[
+            ("0/backend,", &["4/backend,{\"message\":\"no\",\"data\":{\"code\":\"invalid_key\"}}"]),
+            ("0/backend,{\"key\":\"tdk_a_b\"}", &["0/backend,{\"sid\":\"ID\"}"]),
+            ("2/backend,1[\"broadcast\",{\"data\":1}]", &["broadcast {\"data\":1} Some(1)"]),
+        ],
+    );
+    open.store(false, std::sync::atomic::Ordering::Relaxed);
+    let refused = "3/backend,2[{\"error\":{\"code\":\"invalid_key\",\"message\":\"no\"}}]";
+    check(&mut talk, &[("2/backend,2[\"broadcast\",{\"data\":1}]", &[refused])]);
 }
