@@ -32,6 +32,13 @@ use renewal::Renewal;
 pub(crate) use renewal::Reread;
 use signals::{Signal, Signals};
 
+impl StartError {
+    /// It is not for the world to mend, but for whoever configured it.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::Backend(Backends::Keyless { .. }) | Self::Sockets(Sockets::Keyless { .. }))
+    }
+}
+
 /// What `serve` is asked beside its configuration.
 pub(crate) struct Wishes {
     /// Start although the clock is far ahead of the last fact.
@@ -121,10 +128,15 @@ impl App {
         // First: a signal during the start must not kill what is half open.
         let signals = Signals::install().map_err(|error| StartError::System { doing: "listening to signals", error })?;
         files::raise_limit();
+        if !config.data.exists() && config.admin_key.is_none() {
+            // There can be no key yet, so what is refused for want of one is refused before anything is made.
+            config.backend_door().check(false).map_err(StartError::Backend)?;
+            config.sockets_door().map_or(Ok(()), |door| door.check(false)).map_err(StartError::Sockets)?;
+        }
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
-        let executor = Executor::new(store.clone(), config.limits.clone());
+        let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
         let events = PageEvents::new(executor.clone(), config.legacy_ttl_s);
         let door = tidings_gateway::Config { certificate: certificates.devices(), ..config.devices_door() };
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
@@ -146,7 +158,9 @@ impl App {
             tls: addresses::Tls { devices: certificates.devices().is_some(), backend: certificates.backend().is_some() },
         };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
-        warn!("no keys: whoever is on this machine may call the backend listener");
+        if backend.executor().is_keyless() {
+            warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
+        }
         let (fatal, data) = (owner.watch(), config.data.clone());
         let rooms = Rooms { devices: Some(devices), sockets, backend: Some(backend), owner: Some(owner), data, patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })

@@ -14,6 +14,7 @@ mod check_config;
 mod doctor;
 mod folder;
 mod http;
+mod key;
 mod listen;
 mod restore;
 mod send;
@@ -50,6 +51,8 @@ enum Verb {
     Serve(serve::Flags),
     /// Say what is wrong with a configuration file, each problem with its line
     CheckConfig(check_config::Flags),
+    /// Make the keys that backends call with
+    Key(key::Flags),
     /// Send a message through a running server
     Send(send::Flags),
     /// Be a device in this terminal: print what arrives
@@ -75,6 +78,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Exit {
     match verb {
         Verb::Serve(flags) => serve::run(&flags),
         Verb::CheckConfig(flags) => check_config::run(&flags),
+        Verb::Key(flags) => key::run(&flags),
         Verb::Send(flags) => send::run(&flags),
         Verb::Listen(flags) => listen::run(&flags),
         Verb::Backup(flags) => backup::run(&flags),

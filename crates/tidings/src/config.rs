@@ -45,6 +45,8 @@ pub(crate) struct Config {
     pub backend: SocketAddr,
     pub devices_tls: Files,
     pub backend_tls: Files,
+    /// From `TIDINGS_ADMIN_KEY_FILE`.
+    pub admin_key: Option<tidings_api::StandingKey>,
     /// The backend's Socket.IO listener, where there is one.
     pub sockets: Option<SocketAddr>,
     /// Devices may emit page events.
@@ -89,6 +91,7 @@ impl Config {
             backend: SocketAddr::from(([127, 0, 0, 1], 0)),
             devices_tls: Files::default(),
             backend_tls: Files::default(),
+            admin_key: None,
             sockets: None,
             client_publish: false,
             legacy_ttl_s: 0,
@@ -151,6 +154,7 @@ impl Config {
         }
         draft.problems.extend(environment.problems.iter().cloned());
         draft.take_all(&environment.given);
+        draft.take_admin_key(environment.admin_key_file.as_deref());
         draft.take_all(&flags.given);
         draft.finish(flags.open_registration)
     }
@@ -184,6 +188,19 @@ impl Draft {
         let (given, problems) = file::read(path);
         self.problems.extend(problems);
         self.take_all(&given);
+    }
+
+    fn take_admin_key(&mut self, file: Option<&Path>) {
+        let Some(file) = file else { return };
+        let read = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
+        let parsed = read.and_then(|text| tidings_api::StandingKey::parse(text.trim()).map_err(str::to_owned));
+        match parsed {
+            Ok(key) => self.config.admin_key = Some(key),
+            // The text itself is a secret, or was meant to be one.
+            Err(why) => {
+                self.problem(&Origin::Variable("TIDINGS_ADMIN_KEY_FILE".to_owned()), format!("the key in {} {why}", file.display()))
+            }
+        }
     }
 
     fn take_all(&mut self, given: &[Given]) {

@@ -61,6 +61,14 @@ fn read(stream: TcpStream) -> io::Result<Answer> {
     parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "that was no HTTP answer"))
 }
 
+/// The code and its message, as a refusal says them.
+pub(super) fn refusal(answer: &Answer) -> Option<String> {
+    let body = Json::parse(answer.body.as_bytes()).ok()?;
+    let error = Json::trusted(body.member("error")?);
+    let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
+    Some(format!("{}: {}", word("code")?, word("message")?))
+}
+
 fn parse(bytes: &[u8]) -> Option<Answer> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
@@ -71,11 +79,6 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
 
 /// The code and its message, as the server says them.
 pub(super) fn refused(answer: &Answer) -> Exit {
-    let said = Json::parse(answer.body.as_bytes()).ok().and_then(|body| {
-        let error = Json::trusted(body.member("error")?);
-        let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
-        Some(format!("{}: {}", word("code")?, word("message")?))
-    });
-    complain(&said.unwrap_or_else(|| format!("HTTP status {}", answer.status)));
+    complain(&refusal(answer).unwrap_or_else(|| format!("HTTP status {}", answer.status)));
     Exit::Failed
 }

@@ -62,6 +62,10 @@ pub(super) fn run(flags: &Flags) -> Exit {
     ));
     let mut app = match started {
         Ok(app) => app,
+        Err(error) if error.is_usage() => {
+            failed(&error.to_string());
+            return Exit::Usage;
+        }
         Err(error) => return failed(&error.to_string()),
     };
     let ended = runtime.block_on(app.run());

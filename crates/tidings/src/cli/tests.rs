@@ -15,7 +15,7 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_help_lists_what_there_is_and_nothing_else() {
     let verbs: Vec<String> = Line::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
-    assert_eq!(verbs, ["serve", "check-config", "send", "listen", "backup", "restore", "doctor", "token", "why"]);
+    assert_eq!(verbs, ["serve", "check-config", "key", "send", "listen", "backup", "restore", "doctor", "token", "why"]);
 }
 
 #[test]
@@ -37,6 +37,10 @@ fn what_can_be_said_is_understood() {
         "doctor --config a.toml --data d",
         "send --uid 42 --wait --key tdk_1_x 1",
         "listen --uid 42 --legacy",
+        "key create --app / --scopes send,read",
+        "key create --scopes admin --name boss --data d",
+        "key create --app /shop --scopes send:all,devices --url http://127.0.0.1:5001",
+        "send --key tdk_a_b --all 1",
         "token --uid 42 --secret FILE",
         "token --app /shop --uid 42 --ttl 90m --secret FILE --signed-uid",
         "why --uid 42",

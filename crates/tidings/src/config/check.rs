@@ -15,7 +15,6 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         device_bind(config, auth_is_written).map(|text| (origin("devices.bind"), text)),
         certificate(&config.devices_tls, "devices").map(|text| (first_set(["devices.tls.cert", "devices.tls.key"]), text)),
         certificate(&config.backend_tls, "backend").map(|text| (first_set(["backend.tls.cert", "backend.tls.key"]), text)),
-        backend_bind(config).map(|text| (origin("backend.bind"), text)),
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
         retention(config).map(|text| (first_set(["retention.events_s", "retention.bodies_s"]), text)),
         sockets_bind(config).map(|text| (origin("backend.sockets"), text)),
@@ -48,10 +47,6 @@ fn certificate(files: &Files, door: &str) -> Option<String> {
     files.load().err().map(|why| format!("{door}.tls {why}"))
 }
 
-fn backend_bind(config: &Config) -> Option<String> {
-    config.backend_door().check().err().map(|why| format!("backend.bind {why}"))
-}
-
 /// Events are read from the log, which goes with the bodies.
 fn retention(config: &Config) -> Option<String> {
     let retention = &config.limits.retention;
@@ -63,10 +58,8 @@ fn retention(config: &Config) -> Option<String> {
 fn sockets_bind(config: &Config) -> Option<String> {
     let door = config.sockets_door()?;
     let taken = |bind| door.bind.port() != 0 && door.bind == bind;
-    if taken(config.backend) || config.door.bind.iter().any(|bind| taken(*bind)) {
-        return Some(format!("backend.sockets is {}, where another listener is; what is on one must not be on the other", door.bind));
-    }
-    door.check().err().map(|why| format!("backend.sockets {why}"))
+    (taken(config.backend) || config.door.bind.iter().any(|bind| taken(*bind)))
+        .then(|| format!("backend.sockets is {}, where another listener is; what is on one must not be on the other", door.bind))
 }
 
 fn same_port(config: &Config) -> Option<String> {

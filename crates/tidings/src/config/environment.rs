@@ -10,6 +10,8 @@ use super::{Given, Origin, Problem, Value, nearest};
 pub(crate) struct Environment {
     /// `TIDINGS_CONFIG`.
     pub file: Option<PathBuf>,
+    /// `TIDINGS_ADMIN_KEY_FILE`.
+    pub admin_key_file: Option<PathBuf>,
     /// `TIDINGS_KEY`: what a client calls with.
     pub key: Option<String>,
     pub given: Vec<Given>,
@@ -46,8 +48,8 @@ impl Environment {
             "BACKEND" => self.give("backend.bind", name, value),
             // Never keys of a table. A client's key means nothing to a server.
             "KEY" => self.key = value.into_string().ok(),
+            "ADMIN_KEY_FILE" => self.admin_key_file = Some(value.into()),
             "ICE" => self.problem(name, "there is no Ice door yet; unset it"),
-            "ADMIN_KEY_FILE" => self.problem(name, "there are no keys yet, so no admin key can be set; unset it"),
             nested if nested.contains("__") => {
                 let key = nested.to_ascii_lowercase().replace("__", ".");
                 self.give(&key, name, value);

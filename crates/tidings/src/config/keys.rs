@@ -164,13 +164,13 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "backend.bind",
         default: "127.0.0.1:5001",
-        says: "Where the business server calls. Port 0: any. Loopback only, as there are no keys yet.",
+        says: "Where the business server calls. Port 0: any. Beyond loopback only once there is a key (tidings key create).",
         form: Text(|config, text| address(text).map(|bind| config.backend = bind)),
     },
     Key {
         name: "backend.sockets",
         default: "",
-        says: "Where pages and services publish over Socket.IO, on the namespace /backend; 127.0.0.1:5002 is usual. Empty: nowhere. Loopback only, as there are no keys yet.",
+        says: "Where pages and services publish over Socket.IO, on the namespace /backend; 127.0.0.1:5002 is usual. Empty: nowhere. Beyond loopback only once there is a key (tidings key create).",
         form: Text(|config, text| {
             config.sockets = if text.is_empty() { None } else { Some(address(text)?) };
             Ok(())
@@ -347,6 +347,24 @@ pub(crate) const KEYS: &[Key] = &[
         default: "0",
         says: "New registrations from one address in an hour. 0: no limit.",
         form: Number(0, 1_000_000_000, |config, count| config.limits.registrations_per_address_per_hour = small(count)),
+    },
+    Key {
+        name: "limits.api_calls_per_s",
+        default: "0",
+        says: "Calls for one app in a second; beyond it 429 rate_limited. 0: no limit.",
+        form: Number(0, 1_000_000_000, |config, count| config.limits.api_calls_per_s = small(count)),
+    },
+    Key {
+        name: "limits.messages_per_s",
+        default: "0",
+        says: "Messages that one app may send in a second. 0: no limit.",
+        form: Number(0, 1_000_000_000, |config, count| config.limits.messages_per_s = small(count)),
+    },
+    Key {
+        name: "limits.broadcasts_per_hour",
+        default: "0",
+        says: "Messages to everyone that one app may send in an hour. 0: no limit.",
+        form: Number(0, 1_000_000_000, |config, count| config.limits.broadcasts_per_hour = small(count)),
     },
     Key {
         name: "limits.disk_reserve_bytes",

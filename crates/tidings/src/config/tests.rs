@@ -169,7 +169,6 @@ fn a_variable_that_is_no_key_is_a_problem_unless_it_is_somebody_elses() {
     assert_eq!(told("TIDINGS_BIN"), None);
     assert_eq!(told("TIDINGS_KEY"), None);
     assert!(told("TIDINGS_ICE").is_some_and(|text| text.contains("no Ice door yet")));
-    assert!(told("TIDINGS_ADMIN_KEY_FILE").is_some_and(|text| text.contains("no keys yet")));
 }
 
 fn variables_problem(name: &str, value: &str) -> Option<String> {
@@ -201,9 +200,22 @@ fn devices_are_let_in_from_elsewhere_only_on_purpose() {
 }
 
 #[test]
-fn the_backend_is_never_open_without_keys() {
-    let told = problems("[backend]\nbind = '0.0.0.0:5001'\n[registration]\nauth = 'none'\n");
-    assert!(told.len() == 1 && told[0].starts_with("tidings.toml:2: backend.bind 0.0.0.0:5001") && told[0].contains("keys"), "{told:?}");
+fn the_admin_key_of_a_file_is_read_and_never_told() {
+    let secret = "s".repeat(32);
+    for (text, why) in [
+        (format!("tdk_boot_{secret}\n"), None),
+        (format!("tdk_boot_{}", &secret[1..]), Some("has a secret of less than 32")),
+        (format!("tdk_Boot_{secret}"), Some("has no id")),
+        (secret.clone(), Some("is no key")),
+    ] {
+        let (_dir, path) = file(&text);
+        let told = variables_problem("TIDINGS_ADMIN_KEY_FILE", path.to_str().unwrap());
+        assert_eq!(told.is_some(), why.is_some(), "{told:?}");
+        if let (Some(told), Some(why)) = (told, why) {
+            assert!(told.starts_with("TIDINGS_ADMIN_KEY_FILE: ") && told.contains(why) && !told.contains(&secret[1..]), "{told}");
+        }
+    }
+    assert!(variables_problem("TIDINGS_ADMIN_KEY_FILE", "/nowhere/at/all").is_some_and(|told| told.contains("cannot be read")));
 }
 
 #[test]
@@ -213,19 +225,15 @@ fn two_doors_are_two_listeners() {
 }
 
 #[test]
-fn the_backends_sockets_are_off_or_a_listener_of_their_own_on_loopback() {
+fn the_backends_sockets_are_off_or_a_listener_of_their_own() {
     let config = |text: &str| {
         let (_dir, path) = file(text);
         Config::check_file(&path).unwrap()
     };
     assert!(config("").sockets_door().is_none());
     assert_eq!(config("backend.sockets = '127.0.0.1:5002'\n").sockets_door().unwrap().bind.port(), 5002);
-    for (bind, why) in [
-        ("0.0.0.0:5002", "keys"),
-        ("5002", "an address with a port"),
-        ("127.0.0.1:5001", "another listener"),
-        ("127.0.0.1:5000", "another listener"),
-    ] {
+    for (bind, why) in [("5002", "an address with a port"), ("127.0.0.1:5001", "another listener"), ("127.0.0.1:5000", "another listener")]
+    {
         let told = problems(&format!("[backend]\nsockets = '{bind}'\n"));
         assert!(told.len() == 1 && told[0].starts_with("tidings.toml:2: backend.sockets") && told[0].contains(why), "{told:?}");
     }
