@@ -58,6 +58,8 @@ pub(crate) enum Effect {
     Heard(Heard, Option<u64>),
     /// A page event from a device that may not send one, and nobody to tell.
     Ignored,
+    /// It was told `_register_error`.
+    RegisterRefused,
     /// The next window of mail.
     Read {
         after: Position,

@@ -306,6 +306,7 @@ impl Roster {
             Effect::FormerProven(proof) => self.saving.former(proof),
             Effect::Report(said) => self.report(slot, said),
             Effect::Heard(heard, ack) => self.heard(slot, heard, ack),
+            Effect::RegisterRefused => self.counters.refused_registers += 1,
             Effect::Ignored => self.counters.ignored_page_events += 1,
             Effect::Read { after, upto } => {
                 self.counters.windows += 1;

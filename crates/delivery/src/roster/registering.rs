@@ -51,7 +51,6 @@ impl Roster {
         match verdict {
             Ok(uid) => self.with(now, slot, |session, cx| session.admit(cx, uid)),
             Err(refusal) => {
-                self.counters.refused_registers += 1;
                 self.with(now, slot, |session, cx| session.refused(cx, &refusal));
             }
         }
@@ -235,7 +234,6 @@ impl Roster {
                 }
             });
         }
-        self.counters.refused_registers += 1;
         self.with(now, slot, |session, cx| session.refused(cx, refusal));
     }
 

@@ -197,6 +197,7 @@ impl Session {
     }
 
     pub(super) fn refuse_register(&mut self, cx: &mut Context<'_>, refusal: &Refusal, ack: Option<u64>) {
+        cx.effect(Effect::RegisterRefused);
         self.say(cx, &Encoded::event(self.namespace(), "_register_error", &refusal_json(refusal)));
         self.refuse(cx, refusal, ack);
     }

@@ -1,3 +1,5 @@
+use tidings_model::AppNo;
+
 use super::*;
 
 fn socket(slot: u32) -> Ticket {
@@ -6,7 +8,7 @@ fn socket(slot: u32) -> Ticket {
 
 /// What one event says, a line to each: `slot event args`.
 fn said(chat: &mut Chat, from: Ticket, name: &str, arg: &str) -> Vec<String> {
-    let heard = Heard { name: name.to_owned(), args: vec![arg.to_owned()] };
+    let heard = Heard { app: AppNo::DEFAULT, name: name.to_owned(), args: vec![arg.to_owned()] };
     lines(chat.hear(from, &heard).unwrap())
 }
 
@@ -83,5 +85,5 @@ fn what_makes_no_sense_is_refused_to_who_asks_and_told_to_nobody() {
 
 #[test]
 fn other_events_are_none_of_its() {
-    assert!(Chat::default().hear(socket(1), &Heard { name: "broadcast".to_owned(), args: Vec::new() }).is_none());
+    assert!(Chat::default().hear(socket(1), &Heard { app: AppNo::DEFAULT, name: "broadcast".to_owned(), args: Vec::new() }).is_none());
 }
