@@ -88,9 +88,18 @@ pub(crate) struct Registering {
     pub(crate) asked: bool,
     /// Who the socket is until the answer.
     pub(crate) previous: Option<Box<Registered>>,
+    /// Who it was before it went to another worker for this: a failed `register` changes nothing, so it goes back.
+    back: Option<Back>,
     /// Events that came behind the `register`.
     held: VecDeque<Held>,
     held_bytes: usize,
+}
+
+/// A registration to return to.
+#[derive(Debug)]
+struct Back {
+    uid: Uid,
+    device_id: Option<DeviceId>,
 }
 
 #[derive(Debug)]

@@ -154,7 +154,7 @@ impl Session {
         };
         let (held, held_bytes) = (VecDeque::new(), 0);
         let socket = SocketId(u64::from(cx.config.worker) << 48 | cx.dice.roll() >> 16);
-        let registering = Registering { wish, device_id, socket, silent, ack, asked: false, previous, held, held_bytes };
+        let registering = Registering { wish, device_id, socket, silent, ack, asked: false, previous, back: None, held, held_bytes };
         self.phase = Phase::Registering(Box::new(registering));
         cx.effect(Effect::Register);
     }

@@ -209,7 +209,7 @@ impl Session {
         let mut proving = Proving::starting_at(attached.cursor);
         if let Some(mut previous) = previous {
             proving.inherit(&mut previous.proving);
-            self.remember(*previous);
+            self.remember(cx, *previous);
         }
         // What this very socket was given for this device in an earlier life of the socket is not sent again.
         let had = self
@@ -259,9 +259,12 @@ impl Session {
     }
 
     /// The socket has left a registration: a proof of what it was given then still counts.
-    fn remember(&mut self, registered: Registered) {
-        // What may have met no listener stays unproven.
+    fn remember(&mut self, cx: &mut Context<'_>, registered: Registered) {
+        // What may have met no listener stays unproven, and is given again.
         let sure = !matches!(registered.listening, Listening::Unsure { .. });
+        if !sure {
+            cx.effect(Effect::Restarted);
+        }
         let Some(dev) = registered.dev.filter(|_| sure) else { return };
         let formers = &mut self.past.get_or_insert_default().formers;
         formers.retain(|former| former.dev != dev || former.is_unproven());
@@ -305,7 +308,11 @@ impl Session {
     /// The writer refused: a failed register changes nothing.
     pub(crate) fn refused(&mut self, cx: &mut Context<'_>, refusal: &Refusal) {
         let Phase::Registering(registering) = std::mem::replace(&mut self.phase, Phase::Anonymous) else { return };
-        let Registering { ack, previous, held, .. } = *registering;
+        let Registering { ack, previous, back, held, held_bytes, .. } = *registering;
+        if let Some(back) = back.filter(|_| self.joined == Joined::Yes) {
+            self.refuse_register(cx, refusal, ack);
+            return self.go_back(cx, back, held, held_bytes);
+        }
         match previous {
             Some(previous) => self.phase = Phase::Registered(previous),
             // The handshake's registration failed: it hears what everybody hears, from its connect on.
@@ -315,6 +322,16 @@ impl Session {
         self.refuse_register(cx, refusal, ack);
         self.deal_held(cx, held);
         self.settle(cx);
+    }
+
+    /// Registers again as who it was, without a word: the app has not heard that it was nobody for a moment.
+    fn go_back(&mut self, cx: &mut Context<'_>, Back { uid, device_id }: Back, held: VecDeque<Held>, held_bytes: usize) {
+        let socket = SocketId(u64::from(cx.config.worker) << 48 | cx.dice.roll() >> 16);
+        let wish = Wish::Known(uid);
+        let again =
+            Registering { wish, device_id, socket, silent: true, ack: None, asked: false, previous: None, back: None, held, held_bytes };
+        self.phase = Phase::Registering(Box::new(again));
+        cx.effect(Effect::Register);
     }
 
     /// Ends the namespace for good: clients do not come back by themselves.
@@ -330,17 +347,23 @@ impl Session {
                 Phase::Registered(registered) => Some(registered),
                 Phase::Registering(_) | Phase::Anonymous => None,
             },
-            Phase::Registering(registering) => registering.previous.take(),
+            Phase::Registering(registering) => {
+                let previous = registering.previous.take();
+                registering.back = previous.as_deref().map(|was| Back { uid: was.uid.clone(), device_id: was.device_id.clone() });
+                previous
+            }
             Phase::Anonymous => None,
         };
+        // Who may have to go back is given nothing in between: it is in its mailbox.
+        let waits = matches!(&self.phase, Phase::Registering(registering) if registering.back.is_some());
         let listens = previous.as_ref().is_none_or(|previous| previous.listening == Listening::Over);
         if let Some(previous) = previous {
-            self.remember(*previous);
+            self.remember(cx, *previous);
         }
         self.stream.clear(cx.budget);
         let from = self.past.iter().flat_map(|past| &past.had).map(|(_, upto)| *upto).fold(self.stream.given, Position::max);
         // Nothing follows a `_register` before the app listens, also if it registers again meanwhile.
-        self.stream = if listens { Self::nobodys_stream(cx, from) } else { Stream::shut_from(from) };
+        self.stream = if listens && !waits { Self::nobodys_stream(cx, from) } else { Stream::shut_from(from) };
         self.tenant = cx.dice.roll() as u32;
     }
 }
