@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_model::Code;
+use tidings_model::{Code, Scope};
 
 use super::schema::{Schema, words_of};
 use crate::error::status;
+use crate::executor::Needs;
+use crate::http::routes::{ROUTES, Route};
 use crate::object::{Object, list};
 
 /// What a caller may ask, and what it is answered.
@@ -63,10 +65,32 @@ pub(crate) struct Header {
 
 /// Codes that any operation may be refused with.
 const EVERY: &[Code] = &[Code::Forbidden, Code::Internal];
+/// Where a key is asked for: it, its scope, its app, and how often the app may call.
+const GUARDED: &[Code] = &[Code::InvalidKey, Code::ExpiredKey, Code::ScopeDenied, Code::AppDisabled, Code::NotFound, Code::RateLimited];
 
 const REQUEST_ID: Header =
     Header { name: "Tidings-Request-Id", schema: Schema::Text, says: "names this request in the server's log", always: true };
 const RETRY_AFTER: Header = Header { name: "Retry-After", schema: Schema::Text, says: "seconds, where it is known", always: false };
+const AUTHENTICATE: Header = Header { name: "WWW-Authenticate", schema: Schema::OneOf(&["Bearer"]), says: "", always: true };
+
+/// What the app has left of its calls, where they are limited.
+pub(super) const LIMITS: &[Header] = &[
+    Header { name: "RateLimit-Limit", schema: Schema::Text, says: "calls that the app may make in a window", always: false },
+    Header { name: "RateLimit-Remaining", schema: Schema::Text, says: "those that are left", always: false },
+    Header { name: "RateLimit-Reset", schema: Schema::Text, says: "seconds until the window ends", always: false },
+];
+
+impl Operation {
+    /// The route that serves it. A verb behind a name is its handler's business.
+    pub(super) fn route(&self) -> Option<&'static Route> {
+        let path = self.path.find("}:").map_or(self.path, |name| &self.path[..=name]);
+        ROUTES.iter().find(|route| route.path == path && route.method.eq_ignore_ascii_case(self.method))
+    }
+
+    fn needs(&self) -> Needs {
+        self.route().expect("what is documented is served").needs
+    }
+}
 
 /// The member `paths`.
 pub(super) fn paths(operations: &[&[Operation]]) -> String {
@@ -87,10 +111,9 @@ pub(super) fn paths(operations: &[&[Operation]]) -> String {
 
 fn write(operation: &Operation) -> String {
     let mut object = Object::new();
+    let needs = operation.needs();
     object.text("operationId", operation.id).text("summary", operation.summary);
-    if !operation.says.is_empty() {
-        object.text("description", operation.says);
-    }
+    object.text("description", format!("{} {}", operation.says, asked(needs)).trim_start()).raw("security", security(needs));
     let parameters: Vec<String> = operation.parameters.iter().copied().flatten().map(parameter).collect();
     if !parameters.is_empty() {
         object.raw("parameters", list(parameters.into_iter()));
@@ -121,10 +144,40 @@ fn parameter(parameter: &Parameter) -> String {
     object.finish()
 }
 
+/// What is needed, in words.
+fn asked(needs: Needs) -> String {
+    let scopes = needs.scopes().iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" or ");
+    match needs {
+        Needs::Nothing => "Needs no key.".to_owned(),
+        Needs::Key => "Needs a key.".to_owned(),
+        Needs::KeyElsewhere => {
+            format!("On this machine it needs no key, where the door is bound to a loopback address; elsewhere the scope {scopes}.")
+        }
+        Needs::Scope(_) => format!("Needs the scope {scopes}."),
+    }
+}
+
+/// The same as requirements, any of which is enough; the scopes stand as roles.
+fn security(needs: Needs) -> String {
+    let roles: Vec<String> = match needs.scopes() {
+        [] => vec!["[]".to_owned()],
+        scopes => scopes.iter().map(|scope: &Scope| words_of([scope.as_str()].into_iter())).collect(),
+    };
+    let keys = ["bearer", "basic"].into_iter().flat_map(|scheme| roles.iter().map(move |role| Object::new().raw(scheme, role).finish()));
+    match needs {
+        Needs::Nothing => "[]".to_owned(),
+        Needs::KeyElsewhere => list(["{}".to_owned()].into_iter().chain(keys)),
+        Needs::Key | Needs::Scope(_) => list(keys),
+    }
+}
+
 fn responses(operation: &Operation) -> String {
-    let mut responses: BTreeMap<u16, String> = operation.answers.iter().map(|answer| (answer.status, answered(answer))).collect();
+    let is_guarded = operation.needs() != Needs::Nothing;
+    let mut responses: BTreeMap<u16, String> =
+        operation.answers.iter().map(|answer| (answer.status, answered(answer, is_guarded))).collect();
+    let guarded = if is_guarded { GUARDED } else { &[] };
     let mut refused: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
-    for code in operation.refusals.iter().copied().chain([EVERY]).flatten() {
+    for code in operation.refusals.iter().copied().chain([EVERY, guarded]).flatten() {
         refused.entry(status(*code)).or_default().insert(code.as_str());
     }
     responses.extend(refused.iter().map(|(status, codes)| (*status, refusal(*status, codes))));
@@ -135,9 +188,10 @@ fn responses(operation: &Operation) -> String {
     object.finish()
 }
 
-fn answered(answer: &Answer) -> String {
+fn answered(answer: &Answer, is_guarded: bool) -> String {
+    let limits = if is_guarded { LIMITS } else { &[] };
     let mut object = Object::new();
-    object.text("description", answer.says).raw("headers", headers(answer.headers.iter().chain([&REQUEST_ID])));
+    object.text("description", answer.says).raw("headers", headers(answer.headers.iter().chain([&REQUEST_ID]), limits));
     if !answer.content.is_empty() {
         object.raw("content", content(answer.content));
     }
@@ -150,20 +204,35 @@ fn refusal(status: u16, codes: &BTreeSet<&str>) -> String {
     let those = Object::new().raw("enum", words_of(codes.iter().copied())).finish();
     let only = format!(r#"{{"properties":{{"error":{{"properties":{{"code":{those}}}}}}}}}"#);
     let schema = Object::new().raw("allOf", format!("[{},{only}]", Schema::Named("Error"))).finish();
-    let retry = matches!(status, 429 | 503).then_some(&RETRY_AFTER);
+    let special = match status {
+        401 => Some(&AUTHENTICATE),
+        429 | 503 => Some(&RETRY_AFTER),
+        _ => None,
+    };
+    let limits = if status == 429 { LIMITS } else { &[] };
     Object::new()
         .text("description", &says)
-        .raw("headers", headers(retry.into_iter().chain([&REQUEST_ID])))
+        .raw("headers", headers(special.into_iter().chain([&REQUEST_ID]), limits))
         .raw("content", format!(r#"{{"application/json":{{"schema":{schema}}}}}"#))
         .finish()
 }
 
-fn headers<'a>(all: impl Iterator<Item = &'a Header>) -> String {
+/// What many answers have, by its name among the components.
+fn headers<'a>(own: impl Iterator<Item = &'a Header>, shared: &[Header]) -> String {
     let mut object = Object::new();
-    for Header { name, schema, says, always } in all {
-        object.raw(name, Object::new().text("description", says).raw("required", always).raw("schema", schema).finish());
+    for header in own {
+        object.raw(header.name, header.write());
+    }
+    for Header { name, .. } in shared {
+        object.raw(name, Object::new().text("$ref", &format!("#/components/headers/{name}")).finish());
     }
     object.finish()
+}
+
+impl Header {
+    pub(super) fn write(&self) -> String {
+        Object::new().text("description", self.says).raw("required", self.always).raw("schema", self.schema).finish()
+    }
 }
 
 fn content(content: &[(&str, Schema)]) -> String {
