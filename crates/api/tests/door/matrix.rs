@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use tidings_api::{Needs, ROUTES, Route};
-use tidings_model::{Answer, AppNo, Print, Register, Request, Scope, SocketId, Uid};
+use tidings_model::{Answer, AppNo, Limits, Print, Register, Request, Scope, SocketId, Uid};
 
 use super::house::{House, Reply, bearer, request};
 
@@ -319,4 +319,22 @@ fn with_keys_a_web_page_is_as_anyone_without_one() {
     for page in ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Host: evil.example"] {
         town.house.get("/metrics", &[page]).refused(403, "forbidden");
     }
+}
+
+#[test]
+fn a_target_that_an_app_does_not_know_is_told_how_it_becomes_known_there() {
+    let town = Town::open();
+    let told = town.house.post("/message", &[&bearer(&town.two)], &json!({"data": 1, "uid": UID}).to_string());
+    let hint = format!("nobody has registered as {UID} yet; try: tidings listen --app /two --uid {UID} --legacy");
+    assert_eq!(told.refused(404, "unknown_target")["message"], hint);
+}
+
+#[test]
+fn the_metrics_need_a_key_on_a_listener_that_others_can_reach() {
+    let house = House::open_with(tempfile::tempdir().unwrap(), Limits::default(), |config| config.bind.set_ip([0, 0, 0, 0].into()));
+    let root = house.key(&[], json!({"scopes": ["admin"]}));
+    let reader = house.key(&[&bearer(&root)], json!({"scopes": ["read"]}));
+    house.get("/metrics", &[]).refused(401, "invalid_key");
+    house.get("/metrics", &[&bearer(&root)]).refused(403, "scope_denied");
+    assert_eq!(house.get("/metrics", &[&bearer(&reader)]).status, 200);
 }

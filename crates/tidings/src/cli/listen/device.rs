@@ -53,7 +53,7 @@ impl Device {
             PacketType::Connect => vec![Doing::Send(self.register())],
             PacketType::Event => packet.event().map(|event| self.event(&event)).unwrap_or_default(),
             PacketType::Disconnect => vec![Doing::Leave("the server ended the session".to_owned())],
-            PacketType::ConnectError => vec![Doing::GiveUp(format!("refused: {}", packet.data.as_ref().map_or("", Json::as_str)))],
+            PacketType::ConnectError => vec![Doing::GiveUp(self.turned_away(packet.data.as_ref().map_or("", Json::as_str)))],
             PacketType::Ack | PacketType::BinaryEvent | PacketType::BinaryAck => Vec::new(),
         }
     }
@@ -64,6 +64,11 @@ impl Device {
             ms("pingInterval").zip(ms("pingTimeout")).map(|(interval, timeout)| Doing::Patience(Duration::from_millis(interval + timeout)));
         let connect = Packet::new(PacketType::Connect, self.app.as_str());
         patience.into_iter().chain([Doing::Send(format!("4{}", encode(&connect)))]).collect()
+    }
+
+    fn turned_away(&self, why: &str) -> String {
+        let hint = if self.app.as_str() == "/" { "" } else { "; is there such an app, and is it enabled?" };
+        format!("refused at {}: {why}{hint}", self.app)
     }
 
     fn register(&self) -> String {

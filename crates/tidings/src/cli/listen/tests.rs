@@ -61,7 +61,7 @@ fn it_comes_back_unless_it_would_be_refused_again() {
     assert_eq!(refused("forbidden"), [Doing::GiveUp("forbidden: why".to_owned())]);
     assert_eq!(
         self::device().hear(r#"44{"message":"Invalid namespace"}"#),
-        [Doing::GiveUp(r#"refused: {"message":"Invalid namespace"}"#.to_owned())]
+        [Doing::GiveUp(r#"refused at /: {"message":"Invalid namespace"}"#.to_owned())]
     );
 }
 
