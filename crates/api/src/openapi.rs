@@ -49,13 +49,18 @@ fn components() -> String {
         schemas.raw(name, schema);
     }
     let mut headers = Object::new();
-    for header in operation::LIMITS {
+    for header in operation::SHARED {
         headers.raw(header.name, header.write());
     }
     let bearer = r#"{"type":"http","scheme":"bearer","description":"a whole key: tdk_<id>_<secret>"}"#;
     let basic = r#"{"type":"http","scheme":"basic","description":"the key's id and its secret"}"#;
     let schemes = Object::new().raw("bearer", bearer).raw("basic", basic).finish();
-    Object::new().raw("schemas", schemas.finish()).raw("headers", headers.finish()).raw("securitySchemes", schemes).finish()
+    Object::new()
+        .raw("schemas", schemas.finish())
+        .raw("responses", operation::refusals(operations::ALL))
+        .raw("headers", headers.finish())
+        .raw("securitySchemes", schemes)
+        .finish()
 }
 
 #[cfg(test)]

@@ -68,17 +68,26 @@ const EVERY: &[Code] = &[Code::Forbidden, Code::Internal];
 /// Where a key is asked for: it, its scope, its app, and how often the app may call.
 const GUARDED: &[Code] = &[Code::InvalidKey, Code::ExpiredKey, Code::ScopeDenied, Code::AppDisabled, Code::NotFound, Code::RateLimited];
 
-const REQUEST_ID: Header =
-    Header { name: "Tidings-Request-Id", schema: Schema::Text, says: "names this request in the server's log", always: true };
 const RETRY_AFTER: Header = Header { name: "Retry-After", schema: Schema::Text, says: "seconds, where it is known", always: false };
 const AUTHENTICATE: Header = Header { name: "WWW-Authenticate", schema: Schema::OneOf(&["Bearer"]), says: "", always: true };
 
-/// What the app has left of its calls, where they are limited.
-pub(super) const LIMITS: &[Header] = &[
-    Header { name: "RateLimit-Limit", schema: Schema::Text, says: "calls that the app may make in a window", always: false },
+/// What many answers have, by its name among the components: the first every one, the others where a key is asked for.
+pub(super) const SHARED: &[Header] = &[
+    Header { name: "Tidings-Request-Id", schema: Schema::Text, says: "names this request in the server's log", always: true },
+    Header {
+        name: "RateLimit-Limit",
+        schema: Schema::Text,
+        says: "calls that the app may make in a window, if there is a limit",
+        always: false,
+    },
     Header { name: "RateLimit-Remaining", schema: Schema::Text, says: "those that are left", always: false },
     Header { name: "RateLimit-Reset", schema: Schema::Text, says: "seconds until the window ends", always: false },
 ];
+
+/// The members of [`SHARED`] that an answer has.
+fn shared(is_guarded: bool) -> &'static [Header] {
+    if is_guarded { SHARED } else { &SHARED[..1] }
+}
 
 impl Operation {
     /// The route that serves it. A verb behind a name is its handler's business.
@@ -91,6 +100,9 @@ impl Operation {
         self.route().expect("what is documented is served").needs
     }
 }
+
+/// As words, in their order.
+type Codes = BTreeSet<&'static str>;
 
 /// The member `paths`.
 pub(super) fn paths(operations: &[&[Operation]]) -> String {
@@ -175,12 +187,8 @@ fn responses(operation: &Operation) -> String {
     let is_guarded = operation.needs() != Needs::Nothing;
     let mut responses: BTreeMap<u16, String> =
         operation.answers.iter().map(|answer| (answer.status, answered(answer, is_guarded))).collect();
-    let guarded = if is_guarded { GUARDED } else { &[] };
-    let mut refused: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
-    for code in operation.refusals.iter().copied().chain([EVERY, guarded]).flatten() {
-        refused.entry(status(*code)).or_default().insert(code.as_str());
-    }
-    responses.extend(refused.iter().map(|(status, codes)| (*status, refusal(*status, codes))));
+    let refused = refused(operation).into_iter();
+    responses.extend(refused.map(|(status, codes)| (status, reference("responses", &refusal_name(status, &codes)))));
     let mut object = Object::new();
     for (status, response) in responses {
         object.raw(&status.to_string(), response);
@@ -188,10 +196,42 @@ fn responses(operation: &Operation) -> String {
     object.finish()
 }
 
-fn answered(answer: &Answer, is_guarded: bool) -> String {
-    let limits = if is_guarded { LIMITS } else { &[] };
+/// All that the operations may be refused with, by name.
+pub(super) fn refusals(operations: &[&[Operation]]) -> String {
+    let all = operations.iter().copied().flatten().flat_map(refused);
+    let by_name: BTreeMap<String, String> = all.map(|(status, codes)| (refusal_name(status, &codes), refusal(status, &codes))).collect();
     let mut object = Object::new();
-    object.text("description", answer.says).raw("headers", headers(answer.headers.iter().chain([&REQUEST_ID]), limits));
+    for (name, response) in by_name {
+        object.raw(&name, response);
+    }
+    object.finish()
+}
+
+/// The codes of each status.
+fn refused(operation: &Operation) -> BTreeMap<u16, Codes> {
+    let guarded = if operation.needs() == Needs::Nothing { &[] } else { GUARDED };
+    let mut refused = BTreeMap::<u16, Codes>::new();
+    for code in operation.refusals.iter().copied().chain([EVERY, guarded]).flatten() {
+        refused.entry(status(*code)).or_default().insert(code.as_str());
+    }
+    refused
+}
+
+fn refusal_name(status: u16, codes: &Codes) -> String {
+    format!("{status}_{}", joined(codes, "_"))
+}
+
+fn joined(codes: &Codes, between: &str) -> String {
+    codes.iter().copied().collect::<Vec<_>>().join(between)
+}
+
+fn reference(kind: &str, name: &str) -> String {
+    Object::new().text("$ref", &format!("#/components/{kind}/{name}")).finish()
+}
+
+fn answered(answer: &Answer, is_guarded: bool) -> String {
+    let mut object = Object::new();
+    object.text("description", answer.says).raw("headers", headers(answer.headers.iter(), shared(is_guarded)));
     if !answer.content.is_empty() {
         object.raw("content", content(answer.content));
     }
@@ -199,8 +239,7 @@ fn answered(answer: &Answer, is_guarded: bool) -> String {
 }
 
 /// One answer for all codes of a status.
-fn refusal(status: u16, codes: &BTreeSet<&str>) -> String {
-    let says = codes.iter().copied().collect::<Vec<_>>().join(", ");
+fn refusal(status: u16, codes: &Codes) -> String {
     let those = Object::new().raw("enum", words_of(codes.iter().copied())).finish();
     let only = format!(r#"{{"properties":{{"error":{{"properties":{{"code":{those}}}}}}}}}"#);
     let schema = Object::new().raw("allOf", format!("[{},{only}]", Schema::Named("Error"))).finish();
@@ -209,22 +248,20 @@ fn refusal(status: u16, codes: &BTreeSet<&str>) -> String {
         429 | 503 => Some(&RETRY_AFTER),
         _ => None,
     };
-    let limits = if status == 429 { LIMITS } else { &[] };
     Object::new()
-        .text("description", &says)
-        .raw("headers", headers(special.into_iter().chain([&REQUEST_ID]), limits))
+        .text("description", &joined(codes, ", "))
+        .raw("headers", headers(special.into_iter(), shared(status == 429)))
         .raw("content", format!(r#"{{"application/json":{{"schema":{schema}}}}}"#))
         .finish()
 }
 
-/// What many answers have, by its name among the components.
 fn headers<'a>(own: impl Iterator<Item = &'a Header>, shared: &[Header]) -> String {
     let mut object = Object::new();
     for header in own {
         object.raw(header.name, header.write());
     }
     for Header { name, .. } in shared {
-        object.raw(name, Object::new().text("$ref", &format!("#/components/headers/{name}")).finish());
+        object.raw(name, reference("headers", name));
     }
     object.finish()
 }

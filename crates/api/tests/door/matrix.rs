@@ -4,8 +4,8 @@
 //! word in its path, the matrix has to be told what another app's is called (`foreign`).
 
 use serde_json::{Value, json};
-use tidings_api::{Needs, ROUTES, Route};
-use tidings_model::{Answer, AppNo, Limits, Print, Register, Request, Scope, SocketId, Uid};
+use tidings_api::{Needs, ROUTES, Route, StandingKey};
+use tidings_model::{Answer, AppNo, Print, Register, Request, Scope, SocketId, Uid};
 
 use super::house::{House, Reply, bearer, request};
 
@@ -331,10 +331,11 @@ fn a_target_that_an_app_does_not_know_is_told_how_it_becomes_known_there() {
 
 #[test]
 fn the_metrics_need_a_key_on_a_listener_that_others_can_reach() {
-    let house = House::open_with(tempfile::tempdir().unwrap(), Limits::default(), |config| config.bind.set_ip([0, 0, 0, 0].into()));
-    let root = house.key(&[], json!({"scopes": ["admin"]}));
+    let root = format!("tdk_root_{}", "0".repeat(32));
+    let house = House::open_to_others(StandingKey::parse(&root).unwrap());
+    let sender = house.key(&[&bearer(&root)], json!({"scopes": ["send"]}));
     let reader = house.key(&[&bearer(&root)], json!({"scopes": ["read"]}));
     house.get("/metrics", &[]).refused(401, "invalid_key");
-    house.get("/metrics", &[&bearer(&root)]).refused(403, "scope_denied");
+    house.get("/metrics", &[&bearer(&sender)]).refused(403, "scope_denied");
     assert_eq!(house.get("/metrics", &[&bearer(&reader)]).status, 200);
 }
