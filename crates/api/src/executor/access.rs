@@ -75,7 +75,7 @@ impl StandingKey {
 pub enum Needs {
     /// Nothing: anyone may.
     Nothing,
-    /// Any key.
+    /// Any key, for no app in particular.
     Key,
     /// A key with the scope read, unless the caller is on this machine: a face knows.
     KeyElsewhere,
