@@ -16,6 +16,7 @@ VARIABLE = (
     (re.compile(r"\b\d{3,}-\d+\b"), "<cursor>"),
 )
 VARIABLE_MEMBERS = {"seq", "after_ms"}
+KEY_ID = re.compile(r"[a-km-np-z2-9]{10}")
 
 
 @dataclass
@@ -47,6 +48,8 @@ def alike(value, member=None):
         return [alike(inner) for inner in value]
     if member in VARIABLE_MEMBERS:
         return type(value).__name__
+    if member == "id" and isinstance(value, str) and KEY_ID.fullmatch(value):
+        return "<key's id>"
     return plain(value) if isinstance(value, str) else value
 
 

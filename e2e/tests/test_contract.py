@@ -39,12 +39,50 @@ def test_a_running_server_shows_the_committed_document(server):
     assert server.backend.call("GET", "/openapi.json").body == (ROOT / "docs" / "openapi.json").read_text()
 
 
-def test_a_fuzzer_finds_no_broken_and_no_undocumented_answer(phone, tmp_path):
-    command = [TOOLS / "schemathesis", "run", f"{phone.backend_url}/openapi.json", "--checks", ",".join(CHECKS), "--max-examples", "10",
-               "--generation-deterministic", "--no-color"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=tmp_path, env=environment())
+def fuzz(server, folder, *flags):
+    """Calls what the document says there is; with flags of schemathesis. Bounded by a few calls for each operation."""
+    command = [TOOLS / "schemathesis", "run", f"{server.backend_url}/openapi.json", "--checks", ",".join(CHECKS), "--max-examples", "4",
+               "--generation-deterministic", "--no-color", *flags]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, env=environment())
     assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
-    assert phone.running()
+    assert server.running()
+
+
+def test_a_fuzzer_finds_no_broken_and_no_undocumented_answer_without_keys(phone, tmp_path):
+    """Without the one operation that would end that."""
+    fuzz(phone, tmp_path, "--exclude-operation-id", "createKey")
+    assert phone.backend.call("GET", "/v1/keys").status == 200
+
+
+def test_a_fuzzer_finds_no_broken_and_no_undocumented_answer_with_the_key_of_an_administrator(phone, tmp_path):
+    scopes = ["send", "send:all", "read", "devices", "admin"]
+    key = phone.backend.call("POST", "/v1/keys", {"scopes": scopes}).json["key"]
+    fuzz(phone, tmp_path, "--header", f"Authorization: Bearer {key}")
+    assert phone.backend.call("GET", "/v1/keys").status == 401
+
+
+def status(server, method, path, operation, key=None):
+    body = {} if "requestBody" in operation else None
+    return server.backend.call(method.upper(), path, body, {"Authorization": f"Bearer {key}"} if key else {}).status
+
+
+def test_what_an_operation_says_that_it_needs_is_asked_for(server):
+    """By the document alone: no key and each scope in turn, at each operation."""
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    root = server.backend.call("POST", "/v1/keys", {"scopes": ["admin"]}).json["key"]
+    keys = {}
+    for scope in document["components"]["schemas"]["Key"]["properties"]["scopes"]["items"]["enum"]:
+        made = server.backend.call("POST", "/v1/keys", {"scopes": [scope]}, {"Authorization": f"Bearer {root}"})
+        keys[scope] = made.json["key"]
+    for path, item in document["paths"].items():
+        filled = re.sub(r"\{\w+\}", "nosuch", path)
+        for method, operation in item.items():
+            needs = operation["security"]
+            is_open = needs == [] or {} in needs
+            assert (status(server, method, filled, operation) != 401) == is_open, (method, path)
+            for scope, key in keys.items():
+                is_enough = needs == [] or {"bearer": [scope]} in needs
+                assert (status(server, method, filled, operation, key) != 403) == is_enough, (method, path, scope)
 
 
 def test_every_operation_has_an_example():

@@ -13,6 +13,8 @@ use super::quota::Allowance;
 /// What a key begins with: `tdk_<id>_<secret>`.
 pub(super) const PREFIX: &str = "tdk_";
 
+const MALFORMED: &str = "Authorization holds no key: it is Bearer tdk_<id>_<secret>, or Basic with the key's id as the user and its secret";
+
 /// What a caller shows for himself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential<'a> {
@@ -73,12 +75,30 @@ impl StandingKey {
 pub enum Needs {
     /// Nothing: anyone may.
     Nothing,
-    /// Any key.
+    /// Any key, for no app in particular.
     Key,
     /// A key with the scope read, unless the caller is on this machine: a face knows.
     KeyElsewhere,
     Scope(Scope),
 }
+
+impl Needs {
+    /// The scopes of which a key must have one; none of them: any key does, or nothing is asked.
+    pub fn scopes(self) -> &'static [Scope] {
+        match self {
+            Self::Nothing | Self::Key => &[],
+            Self::KeyElsewhere | Self::Scope(Scope::Read) => &[Scope::Read],
+            // Which of the two a message needs is seen in its target: `Caller::may_send`.
+            Self::Scope(Scope::Send) => &[Scope::Send, Scope::SendAll],
+            Self::Scope(Scope::SendAll) => &[Scope::SendAll],
+            Self::Scope(Scope::Devices) => &[Scope::Devices],
+            Self::Scope(Scope::Admin) => &[Scope::Admin],
+        }
+    }
+}
+
+/// One text for an app that is not there and for one that is another's.
+const NO_APP: &str = "there is no app of this name, or it is not for this key; names begin with /";
 
 /// Somebody at a door.
 #[derive(Clone, Copy, Debug)]
@@ -171,8 +191,13 @@ impl Executor {
 
     fn identify(&self, credential: &Credential<'_>) -> Result<Identity, Refusal> {
         let shown = match credential {
-            Credential::Nothing => return Err(Refusal::new(Code::InvalidKey, "a key is needed: Authorization: Bearer tdk_<id>_<secret>")),
-            Credential::Malformed => return Err(invalid_key()),
+            Credential::Nothing => {
+                return Err(Refusal::new(
+                    Code::InvalidKey,
+                    "a key is needed: Authorization: Bearer tdk_<id>_<secret>; tidings key create makes one",
+                ));
+            }
+            Credential::Malformed => return Err(Refusal::new(Code::InvalidKey, MALFORMED)),
             Credential::Key(shown) => shown,
         };
         let hash = hash(shown.secret);
@@ -195,7 +220,7 @@ impl Executor {
             // Another's app is to a key as one that does not exist.
             Some(name) => directory.named(name).filter(|app| rules || app.no == identity.home),
         };
-        let app = app.ok_or_else(|| Refusal::new(Code::NotFound, "there is no such app"))?;
+        let app = app.ok_or_else(|| Refusal::new(Code::NotFound, NO_APP))?;
         // Whoever administers `/` must be able to enable an app again.
         let is_shut = app.disabled && !(rules && knock.needs == Needs::Scope(Scope::Admin));
         if is_shut && knock.needs != Needs::Nothing {
@@ -210,23 +235,20 @@ impl Executor {
 }
 
 impl Identity {
-    fn has(&self, scope: Scope) -> Result<(), Refusal> {
-        if self.scopes.has(scope) { Ok(()) } else { Err(denied(scope)) }
-    }
-
     fn may(&self, needs: Needs) -> Result<(), Refusal> {
-        match needs {
-            Needs::Nothing | Needs::Key => Ok(()),
-            // Which of the two a message needs is seen in its target: `Caller::may_send`.
-            Needs::Scope(Scope::Send) if self.scopes.has(Scope::SendAll) => Ok(()),
-            Needs::Scope(scope) => self.has(scope),
-            Needs::KeyElsewhere => self.has(Scope::Read),
+        let enough = needs.scopes();
+        match enough.first() {
+            Some(scope) if !enough.iter().any(|scope| self.scopes.has(*scope)) => Err(denied(*scope)),
+            Some(_) | None => Ok(()),
         }
     }
 }
 
 fn denied(scope: Scope) -> Refusal {
-    Refusal::new(Code::ScopeDenied, format!("this key has not the scope {}", scope.as_str()))
+    Refusal::new(
+        Code::ScopeDenied,
+        format!("this key has not the scope {}; a key with the scope admin can give it, or make a key that has it", scope.as_str()),
+    )
 }
 
 /// One text for every way in which a key is none.

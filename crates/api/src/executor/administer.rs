@@ -85,9 +85,11 @@ impl Executor {
         self.done_answer(Administer::RemoveApp(no)).await
     }
 
-    /// The keys that the caller sees.
+    /// The keys that the caller sees, oldest first.
     pub fn keys(&self, caller: &Caller) -> Vec<Arc<ApiKey>> {
-        self.0.store.directory().keys().filter(|key| caller.sees(key.app)).cloned().collect()
+        let mut keys: Vec<_> = self.0.store.directory().keys().filter(|key| caller.sees(key.app)).cloned().collect();
+        keys.sort_by_key(|key| key.created);
+        keys
     }
 
     pub fn key(&self, caller: &Caller, id: &str) -> Result<Arc<ApiKey>, Refusal> {

@@ -43,8 +43,8 @@ impl Gate {
             keyless::check(request.method(), self.needs, headers).map_err(|why| Failure::new(Code::Forbidden, why))?;
         }
         let needs = if is_spared { Needs::Nothing } else { self.needs };
-        // What anyone may read is the same for every app.
-        let app = if needs == Needs::Nothing { None } else { caller::app(headers)? };
+        // What anyone may read is the same for every app, and so is that there is nothing.
+        let app = if matches!(needs, Needs::Nothing | Needs::Key) { None } else { caller::app(headers)? };
         Ok(self.executor.let_in(&Knock { credential: shown.credential(), needs, app })?)
     }
 }

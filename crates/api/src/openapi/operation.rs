@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_model::Code;
+use tidings_model::{Code, Scope};
 
 use super::schema::{Schema, words_of};
 use crate::error::status;
+use crate::executor::Needs;
+use crate::http::routes::{ROUTES, Route};
 use crate::object::{Object, list};
 
 /// What a caller may ask, and what it is answered.
@@ -63,10 +65,44 @@ pub(crate) struct Header {
 
 /// Codes that any operation may be refused with.
 const EVERY: &[Code] = &[Code::Forbidden, Code::Internal];
+/// Where a key is asked for: it, its scope, its app, and how often the app may call.
+const GUARDED: &[Code] = &[Code::InvalidKey, Code::ExpiredKey, Code::ScopeDenied, Code::AppDisabled, Code::NotFound, Code::RateLimited];
 
-const REQUEST_ID: Header =
-    Header { name: "Tidings-Request-Id", schema: Schema::Text, says: "names this request in the server's log", always: true };
 const RETRY_AFTER: Header = Header { name: "Retry-After", schema: Schema::Text, says: "seconds, where it is known", always: false };
+const AUTHENTICATE: Header = Header { name: "WWW-Authenticate", schema: Schema::OneOf(&["Bearer"]), says: "", always: true };
+
+/// What many answers have, by its name among the components: the first every one, the others where a key is asked for.
+pub(super) const SHARED: &[Header] = &[
+    Header { name: "Tidings-Request-Id", schema: Schema::Text, says: "names this request in the server's log", always: true },
+    Header {
+        name: "RateLimit-Limit",
+        schema: Schema::Text,
+        says: "calls that the app may make in a window, if there is a limit",
+        always: false,
+    },
+    Header { name: "RateLimit-Remaining", schema: Schema::Text, says: "those that are left", always: false },
+    Header { name: "RateLimit-Reset", schema: Schema::Text, says: "seconds until the window ends", always: false },
+];
+
+/// The members of [`SHARED`] that an answer has.
+fn shared(is_guarded: bool) -> &'static [Header] {
+    if is_guarded { SHARED } else { &SHARED[..1] }
+}
+
+impl Operation {
+    /// The route that serves it. A verb behind a name is its handler's business.
+    pub(super) fn route(&self) -> Option<&'static Route> {
+        let path = self.path.find("}:").map_or(self.path, |name| &self.path[..=name]);
+        ROUTES.iter().find(|route| route.path == path && route.method.eq_ignore_ascii_case(self.method))
+    }
+
+    fn needs(&self) -> Needs {
+        self.route().expect("what is documented is served").needs
+    }
+}
+
+/// As words, in their order.
+type Codes = BTreeSet<&'static str>;
 
 /// The member `paths`.
 pub(super) fn paths(operations: &[&[Operation]]) -> String {
@@ -87,10 +123,9 @@ pub(super) fn paths(operations: &[&[Operation]]) -> String {
 
 fn write(operation: &Operation) -> String {
     let mut object = Object::new();
+    let needs = operation.needs();
     object.text("operationId", operation.id).text("summary", operation.summary);
-    if !operation.says.is_empty() {
-        object.text("description", operation.says);
-    }
+    object.text("description", format!("{} {}", operation.says, asked(needs)).trim_start()).raw("security", security(needs));
     let parameters: Vec<String> = operation.parameters.iter().copied().flatten().map(parameter).collect();
     if !parameters.is_empty() {
         object.raw("parameters", list(parameters.into_iter()));
@@ -121,13 +156,39 @@ fn parameter(parameter: &Parameter) -> String {
     object.finish()
 }
 
-fn responses(operation: &Operation) -> String {
-    let mut responses: BTreeMap<u16, String> = operation.answers.iter().map(|answer| (answer.status, answered(answer))).collect();
-    let mut refused: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
-    for code in operation.refusals.iter().copied().chain([EVERY]).flatten() {
-        refused.entry(status(*code)).or_default().insert(code.as_str());
+/// What is needed, in words.
+fn asked(needs: Needs) -> String {
+    let scopes = needs.scopes().iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" or ");
+    match needs {
+        Needs::Nothing => "Needs no key.".to_owned(),
+        Needs::Key => "Needs a key.".to_owned(),
+        Needs::KeyElsewhere => {
+            format!("On this machine it needs no key, where the door is bound to a loopback address; elsewhere the scope {scopes}.")
+        }
+        Needs::Scope(_) => format!("Needs the scope {scopes}."),
     }
-    responses.extend(refused.iter().map(|(status, codes)| (*status, refusal(*status, codes))));
+}
+
+/// The same as requirements, any of which is enough; the scopes stand as roles.
+fn security(needs: Needs) -> String {
+    let roles: Vec<String> = match needs.scopes() {
+        [] => vec!["[]".to_owned()],
+        scopes => scopes.iter().map(|scope: &Scope| words_of([scope.as_str()].into_iter())).collect(),
+    };
+    let keys = ["bearer", "basic"].into_iter().flat_map(|scheme| roles.iter().map(move |role| Object::new().raw(scheme, role).finish()));
+    match needs {
+        Needs::Nothing => "[]".to_owned(),
+        Needs::KeyElsewhere => list(["{}".to_owned()].into_iter().chain(keys)),
+        Needs::Key | Needs::Scope(_) => list(keys),
+    }
+}
+
+fn responses(operation: &Operation) -> String {
+    let is_guarded = operation.needs() != Needs::Nothing;
+    let mut responses: BTreeMap<u16, String> =
+        operation.answers.iter().map(|answer| (answer.status, answered(answer, is_guarded))).collect();
+    let refused = refused(operation).into_iter();
+    responses.extend(refused.map(|(status, codes)| (status, reference("responses", &refusal_name(status, &codes)))));
     let mut object = Object::new();
     for (status, response) in responses {
         object.raw(&status.to_string(), response);
@@ -135,9 +196,42 @@ fn responses(operation: &Operation) -> String {
     object.finish()
 }
 
-fn answered(answer: &Answer) -> String {
+/// All that the operations may be refused with, by name.
+pub(super) fn refusals(operations: &[&[Operation]]) -> String {
+    let all = operations.iter().copied().flatten().flat_map(refused);
+    let by_name: BTreeMap<String, String> = all.map(|(status, codes)| (refusal_name(status, &codes), refusal(status, &codes))).collect();
     let mut object = Object::new();
-    object.text("description", answer.says).raw("headers", headers(answer.headers.iter().chain([&REQUEST_ID])));
+    for (name, response) in by_name {
+        object.raw(&name, response);
+    }
+    object.finish()
+}
+
+/// The codes of each status.
+fn refused(operation: &Operation) -> BTreeMap<u16, Codes> {
+    let guarded = if operation.needs() == Needs::Nothing { &[] } else { GUARDED };
+    let mut refused = BTreeMap::<u16, Codes>::new();
+    for code in operation.refusals.iter().copied().chain([EVERY, guarded]).flatten() {
+        refused.entry(status(*code)).or_default().insert(code.as_str());
+    }
+    refused
+}
+
+fn refusal_name(status: u16, codes: &Codes) -> String {
+    format!("{status}_{}", joined(codes, "_"))
+}
+
+fn joined(codes: &Codes, between: &str) -> String {
+    codes.iter().copied().collect::<Vec<_>>().join(between)
+}
+
+fn reference(kind: &str, name: &str) -> String {
+    Object::new().text("$ref", &format!("#/components/{kind}/{name}")).finish()
+}
+
+fn answered(answer: &Answer, is_guarded: bool) -> String {
+    let mut object = Object::new();
+    object.text("description", answer.says).raw("headers", headers(answer.headers.iter(), shared(is_guarded)));
     if !answer.content.is_empty() {
         object.raw("content", content(answer.content));
     }
@@ -145,25 +239,37 @@ fn answered(answer: &Answer) -> String {
 }
 
 /// One answer for all codes of a status.
-fn refusal(status: u16, codes: &BTreeSet<&str>) -> String {
-    let says = codes.iter().copied().collect::<Vec<_>>().join(", ");
+fn refusal(status: u16, codes: &Codes) -> String {
     let those = Object::new().raw("enum", words_of(codes.iter().copied())).finish();
     let only = format!(r#"{{"properties":{{"error":{{"properties":{{"code":{those}}}}}}}}}"#);
     let schema = Object::new().raw("allOf", format!("[{},{only}]", Schema::Named("Error"))).finish();
-    let retry = matches!(status, 429 | 503).then_some(&RETRY_AFTER);
+    let special = match status {
+        401 => Some(&AUTHENTICATE),
+        429 | 503 => Some(&RETRY_AFTER),
+        _ => None,
+    };
     Object::new()
-        .text("description", &says)
-        .raw("headers", headers(retry.into_iter().chain([&REQUEST_ID])))
+        .text("description", &joined(codes, ", "))
+        .raw("headers", headers(special.into_iter(), shared(status == 429)))
         .raw("content", format!(r#"{{"application/json":{{"schema":{schema}}}}}"#))
         .finish()
 }
 
-fn headers<'a>(all: impl Iterator<Item = &'a Header>) -> String {
+fn headers<'a>(own: impl Iterator<Item = &'a Header>, shared: &[Header]) -> String {
     let mut object = Object::new();
-    for Header { name, schema, says, always } in all {
-        object.raw(name, Object::new().text("description", says).raw("required", always).raw("schema", schema).finish());
+    for header in own {
+        object.raw(header.name, header.write());
+    }
+    for Header { name, .. } in shared {
+        object.raw(name, reference("headers", name));
     }
     object.finish()
+}
+
+impl Header {
+    pub(super) fn write(&self) -> String {
+        Object::new().text("description", self.says).raw("required", self.always).raw("schema", self.schema).finish()
+    }
 }
 
 fn content(content: &[(&str, Schema)]) -> String {

@@ -5,18 +5,18 @@ use tidings_model::Code;
 use super::operation::{Answer, Operation, Parameter, Place};
 use super::schema::Schema;
 
+mod apps;
 mod events;
 mod health;
+mod keys;
 mod messages;
 mod users;
 
 /// All that is served, but for the demo page.
-pub(crate) const ALL: &[&[Operation]] = &[messages::ALL, users::ALL, events::ALL, health::ALL];
+pub(crate) const ALL: &[&[Operation]] = &[messages::ALL, users::ALL, events::ALL, keys::ALL, apps::ALL, health::ALL];
 
 /// Of operations that read a body.
 const BODY: &[Code] = &[Code::InvalidJson, Code::InvalidField, Code::UnknownField, Code::PayloadTooLarge, Code::Timeout];
-/// Of operations that speak for an app.
-const APP: &[Code] = &[Code::NotFound];
 /// Of operations that read a path's names or a query.
 const ADDRESS: &[Code] = &[Code::InvalidField, Code::UnknownField];
 /// Of operations that ask the store.
@@ -26,13 +26,18 @@ const STORE: &[Code] = &[Code::Overloaded, Code::StorageUnavailable, Code::Outco
 const IN_APP: &[Parameter] = &[Parameter {
     place: Place::Header,
     name: "Tidings-App",
-    schema: Schema::Pattern("^/[a-z0-9_-]{0,63}$"),
-    says: "the app, `/` by default; a key names its app by itself",
+    schema: Schema::Named("AppName"),
+    says: "the app; by default the key's own. Only a key of `/` with the scope admin may name another",
     example: "\"/\"",
 }];
 
 const fn query(name: &'static str, schema: Schema, says: &'static str) -> Parameter {
     Parameter { place: Place::Query, name, schema, says, example: "" }
+}
+
+/// An answer without a body.
+const fn empty(status: u16, says: &'static str) -> Answer {
+    Answer { status, says, content: &[], headers: &[] }
 }
 
 /// An answer with JSON.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidings_model::Code;
+use tidings_model::{Code, Scope};
 
 use crate::object::{Object, list};
 
@@ -25,6 +25,8 @@ pub(crate) enum Schema {
     OneOf(&'static [&'static str]),
     /// Of an error.
     Code,
+    /// Of a key.
+    Scope,
     /// One of the named shapes.
     Named(&'static str),
     List(&'static Schema),
@@ -101,6 +103,10 @@ impl Schema {
             Self::Code => {
                 put_type(object, "string");
                 object.raw("enum", words_of(Code::ALL.iter().map(|code| code.as_str())));
+            }
+            Self::Scope => {
+                put_type(object, "string");
+                object.raw("enum", words_of(Scope::ALL.iter().map(|scope| scope.as_str())));
             }
             Self::Named(name) => {
                 object.text("$ref", &format!("#/components/schemas/{name}"));

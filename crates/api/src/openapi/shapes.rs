@@ -7,7 +7,7 @@ use tidings_model::Limits;
 use super::schema::{Field, Schema, field, optional};
 
 const TEXT_OR_NULL: Schema = Schema::OrNull(&Schema::Text);
-const TIME_OR_NULL: Schema = Schema::OrNull(&Schema::Time);
+pub(super) const TIME_OR_NULL: Schema = Schema::OrNull(&Schema::Time);
 const COUNT_OR_NULL: Schema = Schema::OrNull(&Schema::Count);
 /// Facts that only version 2 of the device's contract brings.
 const NOT_YET: &str = "null for devices of version 1";
@@ -17,11 +17,12 @@ pub(super) const UID: Schema = Schema::Either(&[Schema::Named("Uid"), Schema::Na
 
 const SAFE: &str =
     r#"{"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991,"description":"counts as its decimal text"}"#;
+const APP_NAME: &str = r#"{"type":"string","pattern":"^/[a-z0-9_-]{0,63}$","description":"a namespace; `/` always exists"}"#;
 const UID_TEXT: &str = r#"{"type":"string","minLength":1,"maxLength":128,"pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]+$","description":"at most 128 bytes of UTF-8"}"#;
 
 /// By name.
 pub(super) static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
-    let mut all = vec![("Uid", UID_TEXT.to_owned()), ("NumericUid", SAFE.to_owned())];
+    let mut all = vec![("AppName", APP_NAME.to_owned()), ("Uid", UID_TEXT.to_owned()), ("NumericUid", SAFE.to_owned())];
     all.extend(OBJECTS.iter().map(|(name, says, fields)| (*name, Schema::Object(fields).write(says))));
     all.sort_unstable();
     all
@@ -29,6 +30,8 @@ pub(super) static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| 
 
 const OBJECTS: &[(&str, &str, &[Field])] = &[
     ("Error", "a request that was refused, or that broke", ERROR),
+    ("Key", "what a backend calls with; it belongs to one app", KEY),
+    ("App", "a tenant: a namespace with users, tokens, messages and keys of its own", APP),
     ("Accepted", "a message is durably stored", ACCEPTED),
     ("Message", "what a backend asks to have stored and carried", MESSAGE),
     ("Device", "a registration, as its token names it", DEVICE),
@@ -38,6 +41,24 @@ const OBJECTS: &[(&str, &str, &[Field])] = &[
     ("Timeline", "what happened to a user, newest first", TIMELINE),
     ("Happening", "one thing that happened", HAPPENING),
     ("Outcome", "what became of a message on one device", OUTCOME),
+];
+
+const KEY: &[Field] = &[
+    field("id", Schema::Text, "no secret"),
+    field("name", Schema::Text, ""),
+    field("app", Schema::Named("AppName"), ""),
+    field("scopes", Schema::List(&Schema::Scope), "what it may do"),
+    field("created_at", Schema::Time, ""),
+    field("expires_at", TIME_OR_NULL, "null: it does not end by itself"),
+    optional("key", Schema::Text, "tdk_<id>_<secret>: only where it was drawn just now, nobody can tell it again"),
+];
+
+const APP: &[Field] = &[
+    field("name", Schema::Named("AppName"), ""),
+    field("disabled", Schema::Bool, "nobody is served but who can enable it"),
+    field("client_topics", Schema::List(&Schema::Text), "patterns; none by default"),
+    field("created_at", TIME_OR_NULL, "null of `/`, which always was"),
+    optional("warning", Schema::Text, "what changes for old clients with the first app beside `/`"),
 ];
 
 const ACCEPTED: &[Field] = &[

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use tidings_json::Json;
 
 use super::*;
+use crate::http::routes::ROUTES;
 
 #[test]
 fn it_is_json_and_means_the_same_indented() {
@@ -30,4 +31,14 @@ fn every_shape_that_is_named_is_there() {
     let known: BTreeSet<_> = shapes::ALL.iter().map(|(name, _)| *name).collect();
     let named: BTreeSet<_> = document.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(named, known);
+}
+
+#[test]
+fn every_route_but_the_demos_is_documented_and_nothing_else() {
+    let served: BTreeSet<_> = ROUTES.iter().filter(|route| !route.is_demo()).map(|route| (route.method, route.path)).collect();
+    let operations = operations::ALL.iter().copied().flatten();
+    let documented: Vec<_> = operations
+        .map(|operation| operation.route().map(|route| (route.method, route.path)).ok_or((operation.method, operation.path)))
+        .collect();
+    assert_eq!(documented.iter().copied().collect::<Result<BTreeSet<_>, _>>(), Ok(served));
 }

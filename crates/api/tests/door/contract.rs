@@ -33,6 +33,12 @@ fn what_is_documented_is_served_by_those_methods_and_no_other() {
 }
 
 #[test]
+fn a_wrong_method_is_told_so_whichever_app_is_named() {
+    let house = House::open();
+    house.call(&request("PUT", "/v1/events", &["Tidings-App: /nosuch"], "")).refused(405, "method_not_allowed");
+}
+
+#[test]
 fn every_answer_has_a_status_that_is_documented() {
     let house = House::open();
     let document: Value = serde_json::from_str(tidings_api::openapi()).unwrap();

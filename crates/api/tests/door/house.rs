@@ -38,6 +38,12 @@ impl House {
         Self::open_as(dir, limits, standing, |_| {})
     }
 
+    /// On a listener that others can reach, which takes a key.
+    pub(crate) fn open_to_others(standing: StandingKey) -> Self {
+        let bind = |config: &mut Config| config.bind.set_ip(Ipv4Addr::UNSPECIFIED.into());
+        Self::open_as(tempfile::tempdir().unwrap(), Limits::default(), Some(standing), bind)
+    }
+
     /// `adjust` may change what the door is told.
     pub(crate) fn open_with(dir: TempDir, limits: Limits, adjust: impl FnOnce(&mut Config)) -> Self {
         Self::open_as(dir, limits, None, adjust)

@@ -4,7 +4,7 @@
 //! word in its path, the matrix has to be told what another app's is called (`foreign`).
 
 use serde_json::{Value, json};
-use tidings_api::{Needs, ROUTES, Route};
+use tidings_api::{Needs, ROUTES, Route, StandingKey};
 use tidings_model::{Answer, AppNo, Print, Register, Request, Scope, SocketId, Uid};
 
 use super::house::{House, Reply, bearer, request};
@@ -319,4 +319,23 @@ fn with_keys_a_web_page_is_as_anyone_without_one() {
     for page in ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Host: evil.example"] {
         town.house.get("/metrics", &[page]).refused(403, "forbidden");
     }
+}
+
+#[test]
+fn a_target_that_an_app_does_not_know_is_told_how_it_becomes_known_there() {
+    let town = Town::open();
+    let told = town.house.post("/message", &[&bearer(&town.two)], &json!({"data": 1, "uid": UID}).to_string());
+    let hint = format!("nobody has registered as {UID} yet; try: tidings listen --app /two --uid {UID} --legacy");
+    assert_eq!(told.refused(404, "unknown_target")["message"], hint);
+}
+
+#[test]
+fn the_metrics_need_a_key_on_a_listener_that_others_can_reach() {
+    let root = format!("tdk_root_{}", "0".repeat(32));
+    let house = House::open_to_others(StandingKey::parse(&root).unwrap());
+    let sender = house.key(&[&bearer(&root)], json!({"scopes": ["send"]}));
+    let reader = house.key(&[&bearer(&root)], json!({"scopes": ["read"]}));
+    house.get("/metrics", &[]).refused(401, "invalid_key");
+    house.get("/metrics", &[&bearer(&sender)]).refused(403, "scope_denied");
+    assert_eq!(house.get("/metrics", &[&bearer(&reader)]).status, 200);
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    Accepted, Answer, Code, Counted, Dev, Draft, Fact, Idempotency, Invalid, Lifetime, Limits, MessageId, Millis, Position, Published,
-    Refusal, RegNo, Strictness, Target, Targets, Token, Uid,
+    Accepted, Answer, AppNo, Code, Counted, Dev, Draft, Fact, Idempotency, Invalid, Lifetime, Limits, MessageId, Millis, Position,
+    Published, Refusal, RegNo, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::{Beneath, SETTLED_BYTES, Writer};
@@ -150,6 +150,12 @@ impl<B: Beneath, T> Writer<B, T> {
         }
     }
 
+    /// What a device says to be in an app.
+    fn listening_in(&mut self, no: AppNo) -> String {
+        let app = self.layers.numbers().directory.app(no).filter(|app| app.no != AppNo::DEFAULT);
+        app.map_or_else(String::new, |app| format!(" --app {}", app.name.as_str()))
+    }
+
     fn find(&mut self, draft: &Draft, to: &Target) -> Result<Result<Found, Refusal>, ReadError> {
         let mut found = Found::default();
         match to {
@@ -167,7 +173,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Target::TokenOrUid(neither) => found.invalid.push(Invalid { value: neither.clone(), code: Code::UnknownTarget }),
         }
         if let (Strictness::MustBeKnown, Some(invalid)) = (draft.strictness, found.invalid.first()) {
-            return Ok(Err(unknown(&draft.to, invalid)));
+            return Ok(Err(unknown(&draft.to, invalid, &self.listening_in(draft.app))));
         }
         found.invalid.truncate(INVALID_MAX);
         Ok(Ok(found))
@@ -236,7 +242,7 @@ fn names_bytes(to: &Target) -> usize {
     }
 }
 
-fn unknown(asked: &Target, invalid: &Invalid) -> Refusal {
+fn unknown(asked: &Target, invalid: &Invalid, app: &str) -> Refusal {
     let field = match asked {
         Target::Uids(_) | Target::All => "uid",
         Target::Tokens(_) => "token",
@@ -246,7 +252,10 @@ fn unknown(asked: &Target, invalid: &Invalid) -> Refusal {
     let refusal = match (invalid.code, asked) {
         (Code::TokenUnregistered, _) => Refusal::new(Code::TokenUnregistered, "the registration of this token has ended"),
         (_, Target::Tokens(_)) => Refusal::new(Code::UnknownTarget, "no registration has this token"),
-        _ => Refusal::new(Code::UnknownTarget, format!("nobody has registered as {value} yet; try: tidings listen --uid {value} --legacy")),
+        _ => Refusal::new(
+            Code::UnknownTarget,
+            format!("nobody has registered as {value} yet; try: tidings listen{app} --uid {value} --legacy"),
+        ),
     };
     refusal.field(field)
 }

@@ -66,7 +66,8 @@ pub(super) fn refusal(answer: &Answer) -> Option<String> {
     let body = Json::parse(answer.body.as_bytes()).ok()?;
     let error = Json::trusted(body.member("error")?);
     let word = |key| error.member(key).and_then(unescape).map(std::borrow::Cow::into_owned);
-    Some(format!("{}: {}", word("code")?, word("message")?))
+    let hint = if answer.status == 401 { " (give a key with --key, or in TIDINGS_KEY)" } else { "" };
+    Some(format!("{}: {}{hint}", word("code")?, word("message")?))
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

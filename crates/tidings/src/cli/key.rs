@@ -40,9 +40,12 @@ struct Create {
     /// The data folder of a server that does not run [default: ./tidings-data, if it is there]
     #[arg(long, value_name = "DIR", conflicts_with = "url")]
     data: Option<PathBuf>,
-    /// The backend listener of a server that runs; with an admin key in TIDINGS_KEY, once there is one
+    /// The backend listener of a server that runs
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
+    /// A key with the scope admin, for a server that has one; without it, the one in TIDINGS_KEY (which other users cannot see)
+    #[arg(long, value_name = "K", conflicts_with = "data", value_parser = super::send::key)]
+    key: Option<String>,
 }
 
 const FOLDER: &str = "tidings-data";
@@ -60,10 +63,13 @@ fn scopes(text: &str) -> Result<Scopes, String> {
 pub(super) fn run(flags: &Flags) -> Exit {
     let Verb::Create(create) = &flags.verb;
     let environment = Environment::of_process();
-    let made = match (&create.url, create.folder(&environment)) {
-        (Some(url), _) => create.through(url, environment.key.as_deref()),
+    let key = create.key.as_deref().or(environment.key.as_deref()).filter(|key| !key.is_empty());
+    // A key that is given is for a server.
+    let folder = create.folder(&environment).filter(|_| create.key.is_none());
+    let made = match (&create.url, folder) {
+        (Some(url), _) => create.through(url, key),
         (None, Some(folder)) => create.within(&folder),
-        (None, None) => SERVER.parse().and_then(|url| create.through(&url, environment.key.as_deref())),
+        (None, None) => SERVER.parse().and_then(|url| create.through(&url, key)),
     };
     match made {
         Ok(key) => {

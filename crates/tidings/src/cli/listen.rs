@@ -4,7 +4,7 @@ use std::io;
 use std::thread::sleep;
 use std::time::Duration;
 
-use tidings_model::{DeviceId, Uid};
+use tidings_model::{AppName, DeviceId, Uid};
 
 use super::url::Url;
 use super::{Exit, say};
@@ -21,6 +21,9 @@ pub(super) struct Flags {
     /// The server's device listener
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5000")]
     url: Url,
+    /// The app that it connects to
+    #[arg(long, default_value = "/", value_parser = |text: &str| AppName::parse(text).map_err(|why| format!("it {why}")))]
+    app: AppName,
     /// Who this device belongs to
     #[arg(long, value_parser = |text: &str| Uid::parse(text).map_err(|why| format!("it {why}")))]
     uid: Uid,
@@ -49,7 +52,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 pub(super) fn run(flags: &Flags) -> Exit {
     let mut attempt = 0u32;
     loop {
-        let mut device = Device::new(flags.uid.clone());
+        let mut device = Device::new(flags.app.clone(), flags.uid.clone());
         let why = match connected(flags, &mut device) {
             Ended::Lost(why) => why,
             Ended::Refused(why) => {

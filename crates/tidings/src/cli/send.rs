@@ -48,7 +48,7 @@ fn json(text: &str) -> Result<Json, String> {
 }
 
 /// What may stand in a header.
-fn key(text: &str) -> Result<String, String> {
+pub(super) fn key(text: &str) -> Result<String, String> {
     let is_visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_visible { Ok(text.to_owned()) } else { Err("that is no key: it must be visible ASCII".to_owned()) }
 }

@@ -18,8 +18,8 @@ pub(super) struct Flags {
     /// The server's backend listener
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5001")]
     url: Url,
-    /// An API key with the scope `read`; TIDINGS_KEY otherwise
-    #[arg(long, value_name = "KEY")]
+    /// A key with the scope read; without it, the one in TIDINGS_KEY (which other users of this machine cannot see)
+    #[arg(long, value_name = "K", value_parser = super::send::key)]
     key: Option<String>,
     /// Whose timeline
     #[arg(long)]

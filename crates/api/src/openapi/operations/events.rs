@@ -2,7 +2,7 @@
 
 use tidings_model::Code;
 
-use super::{ADDRESS, APP, IN_APP, query};
+use super::{ADDRESS, IN_APP, query};
 use crate::openapi::operation::{Answer, Header, Operation};
 use crate::openapi::schema::Schema;
 
@@ -26,5 +26,5 @@ pub(super) const ALL: &[Operation] = &[Operation {
     ],
     body: None,
     answers: &[Answer { status: 200, says: "a page", content: &[("application/x-ndjson", Schema::Text)], headers: &[NEXT] }],
-    refusals: &[ADDRESS, APP, &[Code::CursorExpired]],
+    refusals: &[ADDRESS, &[Code::CursorExpired]],
 }];

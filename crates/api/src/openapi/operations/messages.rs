@@ -2,7 +2,7 @@
 
 use tidings_model::{Code, Limits};
 
-use super::{APP, BODY, IN_APP, STORE};
+use super::{BODY, IN_APP, STORE};
 use crate::openapi::operation::{Answer, Header, Operation, Parameter, Place};
 use crate::openapi::schema::{Schema, field, optional};
 use crate::openapi::shapes::UID;
@@ -61,7 +61,7 @@ pub(super) const ALL: &[Operation] = &[
                 headers: &[MESSAGE_ID, REPLAY, APPLIED],
             },
         ],
-        refusals: &[BODY, APP, STORE, TARGETS, KEYED],
+        refusals: &[BODY, STORE, TARGETS, KEYED],
     },
     Operation {
         method: "post",
@@ -75,7 +75,7 @@ pub(super) const ALL: &[Operation] = &[
             Answer { status: 200, says: "a device has it; or what a dry run counted", content: ACCEPTED, headers: &[REPLAY, APPLIED] },
             Answer { status: 202, says: "durably stored", content: ACCEPTED, headers: &[REPLAY, APPLIED] },
         ],
-        refusals: &[BODY, APP, STORE, TARGETS, KEYED],
+        refusals: &[BODY, STORE, TARGETS, KEYED],
     },
     Operation {
         method: "post",
@@ -91,7 +91,7 @@ pub(super) const ALL: &[Operation] = &[
             content: &[("application/json", Schema::Object(&[field("results", Schema::List(RESULT), "")]))],
             headers: &[REPLAY],
         }],
-        refusals: &[BODY, APP, STORE],
+        refusals: &[BODY, STORE],
     },
 ];
 

@@ -2,9 +2,9 @@
 
 use tidings_model::Code;
 
-use super::{ADDRESS, APP, BODY, IN_APP, STORE, json, query};
+use super::{ADDRESS, BODY, IN_APP, STORE, empty, json, query};
 use crate::http::users::UIDS_MAX;
-use crate::openapi::operation::{Answer, Operation, Parameter, Place};
+use crate::openapi::operation::{Operation, Parameter, Place};
 use crate::openapi::schema::{Schema, field};
 use crate::openapi::shapes::UID;
 
@@ -34,7 +34,7 @@ pub(super) const ALL: &[Operation] = &[
         parameters: &[OF_TOKEN, IN_APP],
         body: None,
         answers: &[json(200, "the registration", &[("application/json", Schema::Named("Device"))])],
-        refusals: &[ADDRESS, APP, STORE, &[Code::TokenUnregistered]],
+        refusals: &[ADDRESS, STORE, &[Code::TokenUnregistered]],
     },
     Operation {
         method: "get",
@@ -45,7 +45,7 @@ pub(super) const ALL: &[Operation] = &[
         parameters: &[OF_UID, IN_APP],
         body: None,
         answers: &[json(200, "the user", &[("application/json", Schema::Named("User"))])],
-        refusals: &[ADDRESS, APP, STORE],
+        refusals: &[ADDRESS, STORE],
     },
     Operation {
         method: "delete",
@@ -55,8 +55,8 @@ pub(super) const ALL: &[Operation] = &[
         says: "Unreadable and undeliverable at once: his sockets end, his tokens answer token_unregistered, his events are left out. A later registration of the uid starts afresh. His bytes leave the disk with the log that holds them.",
         parameters: &[OF_UID, IN_APP],
         body: None,
-        answers: &[Answer { status: 202, says: "forgotten", content: &[], headers: &[] }],
-        refusals: &[ADDRESS, APP, STORE],
+        answers: &[empty(202, "forgotten")],
+        refusals: &[ADDRESS, STORE],
     },
     Operation {
         method: "post",
@@ -67,7 +67,7 @@ pub(super) const ALL: &[Operation] = &[
         parameters: &[OF_UID, IN_APP],
         body: None,
         answers: &[json(200, "so many were closed", &[("application/json", Schema::Object(&[field("closed", Schema::Count, "sockets")]))])],
-        refusals: &[ADDRESS, APP, STORE],
+        refusals: &[ADDRESS, STORE],
     },
     Operation {
         method: "get",
@@ -85,7 +85,7 @@ pub(super) const ALL: &[Operation] = &[
         ],
         body: None,
         answers: &[json(200, "a page", &[("application/json", Schema::Named("Timeline"))])],
-        refusals: &[ADDRESS, APP, STORE],
+        refusals: &[ADDRESS, STORE],
     },
     Operation {
         method: "post",
@@ -100,6 +100,6 @@ pub(super) const ALL: &[Operation] = &[
             "in the order of the question",
             &[("application/json", Schema::Object(&[field("users", Schema::List(&Schema::Named("UserStatus")), "")]))],
         )],
-        refusals: &[BODY, APP, STORE],
+        refusals: &[BODY, STORE],
     },
 ];

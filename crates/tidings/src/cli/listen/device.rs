@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use tidings_json::{Json, members, unescape, write_string};
-use tidings_model::{Code, Uid};
+use tidings_model::{AppName, Code, Uid};
 use tidings_socketio::{Event, Packet, PacketType, decode, encode};
 
 /// What the shell is to do next, in this order.
@@ -21,13 +21,14 @@ pub(super) enum Doing {
 }
 
 pub(super) struct Device {
+    app: AppName,
     uid: Uid,
     token: Option<String>,
 }
 
 impl Device {
-    pub(super) fn new(uid: Uid) -> Self {
-        Self { uid, token: None }
+    pub(super) fn new(app: AppName, uid: Uid) -> Self {
+        Self { app, uid, token: None }
     }
 
     pub(super) fn is_registered(&self) -> bool {
@@ -38,7 +39,7 @@ impl Device {
     pub(super) fn hear(&mut self, text: &str) -> Vec<Doing> {
         let rest = text.get(1..).unwrap_or_default();
         match text.as_bytes().first() {
-            Some(b'0') => opened(rest),
+            Some(b'0') => self.opened(rest),
             Some(b'1') => vec![Doing::Leave("the server said goodbye".to_owned())],
             Some(b'2') => vec![Doing::Send(format!("3{rest}"))],
             Some(b'4') => decode(rest)
@@ -52,16 +53,29 @@ impl Device {
             PacketType::Connect => vec![Doing::Send(self.register())],
             PacketType::Event => packet.event().map(|event| self.event(&event)).unwrap_or_default(),
             PacketType::Disconnect => vec![Doing::Leave("the server ended the session".to_owned())],
-            PacketType::ConnectError => vec![Doing::GiveUp(format!("refused: {}", packet.data.as_ref().map_or("", Json::as_str)))],
+            PacketType::ConnectError => vec![Doing::GiveUp(self.turned_away(packet.data.as_ref().map_or("", Json::as_str)))],
             PacketType::Ack | PacketType::BinaryEvent | PacketType::BinaryAck => Vec::new(),
         }
+    }
+
+    fn opened(&self, handshake: &str) -> Vec<Doing> {
+        let ms = |key| members(handshake)?.find(|(name, _)| name == key)?.1.parse::<u64>().ok();
+        let patience =
+            ms("pingInterval").zip(ms("pingTimeout")).map(|(interval, timeout)| Doing::Patience(Duration::from_millis(interval + timeout)));
+        let connect = Packet::new(PacketType::Connect, self.app.as_str());
+        patience.into_iter().chain([Doing::Send(format!("4{}", encode(&connect)))]).collect()
+    }
+
+    fn turned_away(&self, why: &str) -> String {
+        let hint = if self.app.as_str() == "/" { "" } else { "; is there such an app, and is it enabled?" };
+        format!("refused at {}: {why}{hint}", self.app)
     }
 
     fn register(&self) -> String {
         let mut data = String::from("[\"register\",{\"data\":");
         write_string(&mut data, self.uid.as_str());
         data.push_str("}]");
-        let event = Packet { data: Some(Json::trusted(data)), ..Packet::new(PacketType::Event, "/") };
+        let event = Packet { data: Some(Json::trusted(data)), ..Packet::new(PacketType::Event, self.app.as_str()) };
         format!("4{}", encode(&event))
     }
 
@@ -73,7 +87,7 @@ impl Device {
             name => vec![Doing::Say(format!("{} {}", self.known_as(name), event.args.join(" ")))],
         };
         if let Some(id) = event.id {
-            let ack = Packet { id: Some(id), data: Some(Json::trusted("[]")), ..Packet::new(PacketType::Ack, "/") };
+            let ack = Packet { id: Some(id), data: Some(Json::trusted("[]")), ..Packet::new(PacketType::Ack, self.app.as_str()) };
             doings.push(Doing::Send(format!("4{}", encode(&ack))));
         }
         doings
@@ -91,13 +105,6 @@ impl Device {
         let is_ours = self.token.as_deref() == Some(name) || self.uid.as_str() == name;
         if is_ours { "message" } else { name }
     }
-}
-
-fn opened(handshake: &str) -> Vec<Doing> {
-    let ms = |key| members(handshake)?.find(|(name, _)| name == key)?.1.parse::<u64>().ok();
-    let patience =
-        ms("pingInterval").zip(ms("pingTimeout")).map(|(interval, timeout)| Doing::Patience(Duration::from_millis(interval + timeout)));
-    patience.into_iter().chain([Doing::Send("40".to_owned())]).collect()
 }
 
 fn refused(error: &str) -> Doing {

@@ -3,7 +3,7 @@ use super::*;
 const TOKEN: &str = "p_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 fn device() -> Device {
-    Device::new(Uid::trusted("4\"2"))
+    Device::new(AppName::trusted("/"), Uid::trusted("4\"2"))
 }
 
 fn registered() -> Device {
@@ -61,7 +61,7 @@ fn it_comes_back_unless_it_would_be_refused_again() {
     assert_eq!(refused("forbidden"), [Doing::GiveUp("forbidden: why".to_owned())]);
     assert_eq!(
         self::device().hear(r#"44{"message":"Invalid namespace"}"#),
-        [Doing::GiveUp(r#"refused: {"message":"Invalid namespace"}"#.to_owned())]
+        [Doing::GiveUp(r#"refused at /: {"message":"Invalid namespace"}"#.to_owned())]
     );
 }
 
@@ -72,4 +72,12 @@ fn pauses_grow_to_a_bound_and_are_spread_over_it() {
     assert_eq!(pause(u32::MAX, u32::MAX), PAUSE_MAX);
     assert_eq!(pause(3, 0), Duration::ZERO);
     assert_eq!(pause(3, u32::MAX / 2).as_millis(), 1000);
+}
+
+#[test]
+fn in_an_app_of_its_own_a_device_says_so_in_each_packet() {
+    let mut device = Device::new(AppName::trusted("/shop"), Uid::trusted("42"));
+    assert_eq!(device.hear("0{}"), [Doing::Send("40/shop,".to_owned())]);
+    assert_eq!(device.hear(r#"40/shop,{"sid":"x"}"#), [Doing::Send(r#"42/shop,["register",{"data":"42"}]"#.to_owned())]);
+    assert_eq!(device.hear(r#"42/shop,["app broadcast",{"data":1}]"#), [Doing::Say(r#"app broadcast {"data":1}"#.to_owned())]);
 }
