@@ -35,11 +35,12 @@ lint:
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check licenses bans sources
 
-soak: build
+soak: build tools
 	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-sim -- --nocapture
 	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-store -- --nocapture
 	$(CARGO) build --release -p tidings-gateway --example conformance
 	TIDINGS_SOAK=1 ./e2e/run.sh tests/test_drivers.py tests/test_probe.py tests/test_clients.py tests/test_upgrade.py
+	TIDINGS_SOAK=1 ./e2e/run.sh proofs
 
 bench: build
 	cd bench && $(CARGO) run --release

@@ -120,7 +120,12 @@ class Process(Facts):
 
     def _read(self):
         for line in self.process.stdout:
-            fact = json.loads(line)
+            try:
+                fact = json.loads(line)
+            except ValueError:
+                # Cut off as it was written: the program was killed.
+                assert not line.endswith(b"\n"), line
+                break
             self.cells.get(fact.pop("cell", None), self).add(fact)
         for each in (self, *self.cells.values()):
             each.add({"on": "ended"})
@@ -181,6 +186,21 @@ class Device(Facts):
     def registered(self, since, patience=20):
         self.token = self.wait_on("registered", patience, since)["token"]
         return self.token
+
+    def freeze(self, on):
+        """Stops a page's scripts at their next statement, or lets them go on."""
+        self._ask_page("freeze", on=on)
+
+    def close_page(self):
+        """Closes the page when what it had to say is said; the next order opens another."""
+        self._ask_page("evaluate", script="new Promise((said) => setTimeout(said, 50))")
+        self._ask_page("close")
+
+    def _ask_page(self, do, **rest):
+        since = self.process.mark()
+        self.process.order(do, page=self.cell, n=since, **rest)
+        answer = self.process.wait(lambda fact: fact["on"] == "result" and fact["page"] == self.cell, 60, since, f"the answer to {do}")
+        assert "failed" not in answer, answer["failed"]
 
     def received(self, since=0):
         """What the app got, as (event name, data), in order."""

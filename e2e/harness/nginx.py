@@ -23,7 +23,7 @@ class Nginx:
             snippet = snippet.replace(theirs, ours)
         self.config = self.folder / "nginx.conf"
         self.config.write_text(f"pid {self.folder}/nginx.pid; error_log {self.folder}/error.log; worker_processes 1; daemon off; user root;\n"
-                               f"events {{ worker_connections 512; }}\nhttp {{ client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;\n"
+                               f"events {{ worker_connections 4096; }}\nhttp {{ client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;\n"
                                f"fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;\n{snippet}\n}}\n")
         self.process = None
 

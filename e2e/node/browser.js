@@ -18,6 +18,7 @@ const BUNDLES = {
 };
 const PATIENCE_MS = 15000;
 const pages = new Map();
+const opening = new Map();
 
 function say(fact) {
   process.stdout.write(JSON.stringify({ t: Date.now() / 1000, ...fact }) + '\n');
@@ -53,6 +54,21 @@ async function open(browser, { page: name, url, width = 1280, height = 800, sche
   pages.set(name, page);
 }
 
+// A page whose scripts stand still from their next statement on. (The state `frozen` of the DevTools protocol does nothing without a screen.)
+const debuggers = new Map();
+
+async function freeze(page) {
+  debuggers.set(page, await page.context().newCDPSession(page));
+  await debuggers.get(page).send('Debugger.enable');
+  await debuggers.get(page).send('Debugger.pause');
+}
+
+// Detaching lets the scripts go on.
+async function thaw(page) {
+  await debuggers.get(page).detach();
+  debuggers.delete(page);
+}
+
 // Each answers with the value of `result`.
 const verbs = {
   evaluate: (page, { script, arg }) => page.evaluate(new Function('arg', 'return (' + script + ')'), arg),
@@ -64,7 +80,12 @@ const verbs = {
   text: (page, { selector }) => page.innerText(selector),
   screenshot: (page, { file, full = false }) => page.screenshot({ path: file, fullPage: full }).then(() => file),
   offline: (page, { on }) => page.context().setOffline(on),
-  close: (page, { page: name }) => page.context().close().then(() => pages.delete(name)),
+  freeze: (page, { on }) => (on ? freeze(page) : thaw(page)),
+  close: (page, { page: name }) => {
+    pages.delete(name);
+    opening.delete(name);
+    return page.context().close();
+  },
 };
 
 async function obeyPage(browser, order) {
@@ -78,8 +99,6 @@ async function obeyPage(browser, order) {
     tell({ on: 'result', n: order.n, failed: String(problem) });
   }
 }
-
-const opening = new Map();
 
 // A device: its page is opened at its first order.
 async function obeyDevice(browser, order) {

@@ -69,7 +69,17 @@
       }, 1);
     }
 
-    function watch(socket, ns, { register_on_connect, stream_on_connect } = {}) {
+    // `after_ms`: as an app does that hands the token to its main thread first.
+    function listenToToken(socket, ns, token, after_ms) {
+      const listen = () => !socket.hasListeners(token) && attach(socket, ns, token);
+      if (after_ms === undefined) return listen();
+      setTimeout(() => {
+        listen();
+        say(ns, { on: 'listening' });
+      }, after_ms);
+    }
+
+    function watch(socket, ns, { register_on_connect, stream_on_connect, listen_after_ms } = {}) {
       sockets[ns] = socket;
       socket.on('connect', () => {
         if (stream_on_connect) pour(socket, stream_on_connect);
@@ -81,7 +91,7 @@
       socket.on('connect_error', (error) => say(ns, { on: 'connect_error', why: why(error) }));
       socket.on('error', (error) => say(ns, { on: 'connect_error', why: why(error) }));
       socket.on('_register', (answer) => {
-        if (!socket.hasListeners(answer.token)) attach(socket, ns, answer.token);
+        listenToToken(socket, ns, answer.token, listen_after_ms);
         say(ns, { on: 'registered', token: answer.token });
       });
       socket.on('_register_error', (answer) => say(ns, { on: 'register_error', answer }));

@@ -63,7 +63,17 @@ class Device:
             await self.client.emit(event, number, namespace=ns)
             await asyncio.sleep(0.001)
 
-    def watch(self, ns, register_on_connect, stream_on_connect):
+    def listen_to_token(self, ns, token, after_ms):
+        """`after_ms`: as an app does that hands the token to its main thread first."""
+        def late():
+            self.attach(ns, token)
+            self.say(ns, on="listening")
+        if after_ms is None:
+            self.attach(ns, token)
+        else:
+            asyncio.get_running_loop().call_later(after_ms / 1000, late)
+
+    def watch(self, ns, register_on_connect, stream_on_connect, listen_after_ms):
         client = self.client
 
         def connected():
@@ -74,7 +84,7 @@ class Device:
                 self.spawn(client.emit("register", {"data": register_on_connect}, namespace=ns))
 
         def registered(answer):
-            self.attach(ns, answer["token"])
+            self.listen_to_token(ns, answer["token"], listen_after_ms)
             self.say(ns, on="registered", token=answer["token"])
 
         def left(*reason):
@@ -90,11 +100,11 @@ class Device:
             self.attach(ns, name)
 
     async def connect(self, url, transports="upgrade", query="", auth=None, reconnect=False, register_on_connect=None,
-                      stream_on_connect=None, ns="/", also=()):
+                      stream_on_connect=None, listen_after_ms=None, ns="/", also=()):
         client = self.client = socketio.AsyncClient(reconnection=reconnect, reconnection_delay=1, reconnection_delay_max=2)
         self.namespaces = [ns, *also]
         for name in self.namespaces:
-            self.watch(name, register_on_connect, stream_on_connect)
+            self.watch(name, register_on_connect, stream_on_connect, listen_after_ms)
         options = {"auth": auth} if auth else {}
         await client.connect(url + ("/?" + query if query else ""), transports=TRANSPORTS[transports], namespaces=self.namespaces, **options)
         self.say(on="transport", name=client.transport() if callable(client.transport) else client.eio.current_transport)

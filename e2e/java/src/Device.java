@@ -9,6 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.json.JSONArray;
 import org.json.JSONObject;
 
@@ -17,6 +20,9 @@ import org.json.JSONObject;
  * Event names are string literals: the constants differ between the generations.
  */
 final class Device {
+    /** Where an app that attaches its listener late does so. */
+    private static final ScheduledExecutorService MAIN_THREAD = Executors.newSingleThreadScheduledExecutor();
+
     private final String cell;
     private final List<String> listened = new CopyOnWriteArrayList<String>();
     private final Map<String, Socket> sockets = new ConcurrentHashMap<String, Socket>();
@@ -106,7 +112,7 @@ final class Device {
         sockets.put(ns, socket);
         watchLife(socket, ns);
         watchConnect(socket, ns, order);
-        watchRegistration(socket, ns);
+        watchRegistration(socket, ns, order.optInt("listen_after_ms", -1));
         attach(socket, ns, "app broadcast");
         for (String name : listened) {
             attach(socket, ns, name);
@@ -148,13 +154,15 @@ final class Device {
         target.on("error", trouble);
     }
 
-    private void watchRegistration(final Socket target, final String ns) {
+    private void watchRegistration(final Socket target, final String ns, final int listenAfterMs) {
         target.on("_register", new Emitter.Listener() {
             @Override
             public void call(Object... args) {
                 String token = ((JSONObject) args[0]).optString("token");
-                if (!target.hasListeners(token)) {
-                    attach(target, ns, token);
+                if (listenAfterMs < 0) {
+                    listenTo(target, ns, token);
+                } else {
+                    MAIN_THREAD.schedule(lateListener(target, ns, token), listenAfterMs, TimeUnit.MILLISECONDS);
                 }
                 say(ns, Lines.with(Lines.fact("registered"), "token", token));
             }
@@ -165,6 +173,22 @@ final class Device {
                 say(ns, Lines.with(Lines.fact("register_error"), "answer", args[0]));
             }
         });
+    }
+
+    private void listenTo(Socket target, String ns, String token) {
+        if (!target.hasListeners(token)) {
+            attach(target, ns, token);
+        }
+    }
+
+    private Runnable lateListener(final Socket target, final String ns, final String token) {
+        return new Runnable() {
+            @Override
+            public void run() {
+                listenTo(target, ns, token);
+                say(ns, Lines.fact("listening"));
+            }
+        };
     }
 
     /** The engine is not public, and no public event tells of an upgrade. */
