@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use tidings_ice::shell::{ServerSettings, serve};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::executor::Executor;
 use crate::http::answer::RequestIds;
@@ -74,7 +74,7 @@ pub struct IceDoor {
     addr: SocketAddr,
     is_tls: bool,
     shutdown: Option<oneshot::Sender<()>>,
-    task: JoinHandle<()>,
+    tasks: JoinSet<()>,
 }
 
 impl IceDoor {
@@ -88,8 +88,9 @@ impl IceDoor {
         let is_tls = tls.is_some();
         let settings = ServerSettings { tls, ..ServerSettings::default() };
         let (shutdown, asked) = oneshot::channel();
-        let task = tokio::spawn(serve(listener, service, settings, async move { drop(asked.await) }));
-        Ok(Self { addr, is_tls, shutdown: Some(shutdown), task })
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(listener, service, settings, async move { drop(asked.await) }));
+        Ok(Self { addr, is_tls, shutdown: Some(shutdown), tasks })
     }
 
     /// Where it really listens.
@@ -111,14 +112,10 @@ impl IceDoor {
     /// Drains, and waits until every client has gone. The caller bounds the wait.
     pub async fn close(mut self) {
         self.drain();
-        if let Err(error) = (&mut self.task).await {
-            tracing::error!(%error, "the Ice door broke");
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the Ice door broke");
+            }
         }
-    }
-}
-
-impl Drop for IceDoor {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

@@ -1,6 +1,6 @@
 //! One way to send, as the body that `POST /v1/messages` has for it.
 
-use tidings_ice::push::{Call, Extras};
+use tidings_ice::push::Extras;
 use tidings_json::Json;
 use tidings_model::{AppNo, Code, Draft, Idempotency, Refusal};
 
@@ -29,27 +29,34 @@ pub(super) fn renamed(failure: Failure) -> Failure {
     RENAMED.iter().fold(failure, |failure, (from, to)| failure.renamed(from, to))
 }
 
+/// Whom a call names.
+pub(super) enum To {
+    All,
+    Uid(String),
+    Uids(Vec<String>),
+    Tokens(Vec<String>),
+}
+
+impl To {
+    /// The value of `to` in the body.
+    fn json(&self) -> String {
+        match self {
+            Self::All => Object::new().raw("all", true).finish(),
+            Self::Uid(uid) => Object::new().text("uid", uid).finish(),
+            Self::Uids(uids) => Object::new().raw("uids", texts(uids)).finish(),
+            Self::Tokens(tokens) => Object::new().raw("tokens", texts(tokens)).finish(),
+        }
+    }
+}
+
 /// A message that is asked for.
 pub(super) struct Sending {
-    /// The value of `to`, which is JSON.
-    to: String,
-    payload: String,
-    extras: Extras,
+    pub to: To,
+    pub payload: String,
+    pub extras: Extras,
 }
 
 impl Sending {
-    /// Err: the call sends nothing.
-    pub(super) fn of(call: Call) -> Result<Self, Call> {
-        let (to, payload, extras) = match call {
-            Call::Broadcast { payload, extras } => (Object::new().raw("all", true).finish(), payload, extras),
-            Call::Send { uid, payload, extras } => (Object::new().text("uid", &uid).finish(), payload, extras),
-            Call::SendMany { uids, payload, extras } => (Object::new().raw("uids", texts(&uids)).finish(), payload, extras),
-            Call::SendTokens { tokens, payload, extras } => (Object::new().raw("tokens", texts(&tokens)).finish(), payload, extras),
-            other => return Err(other),
-        };
-        Ok(Self { to, payload, extras })
-    }
-
     /// What is asked for, and whether it is only a rehearsal. A rehearsal uses no key.
     pub(super) fn draft(&self, app: AppNo) -> Result<(Draft, bool), Failure> {
         let body = self.body()?;
@@ -64,7 +71,7 @@ impl Sending {
 
     fn body(&self) -> Result<Json, Failure> {
         let mut body = Object::new();
-        body.raw("to", &self.to);
+        body.raw("to", self.to.json());
         if !self.payload.is_empty() {
             body.raw("data", json("payload", &self.payload)?.as_str());
         }

@@ -8,7 +8,7 @@ use tidings_ice::{Answer, Context, Request};
 use tidings_model::{self as model, Code, Counted, Invalid, Limits, Millis, Named, Scope, Uid};
 use tidings_store::{Depth, UsersQuery};
 
-use super::message::{self, Sending};
+use super::message::{self, Sending, To};
 use super::raised::Refused;
 use crate::error::Failure;
 use crate::executor::{Caller, Credential, Executor, Knock, Needs, User};
@@ -62,13 +62,21 @@ impl Service {
 
     async fn call(&self, call: Call, context: &Context) -> Result<Done, Failure> {
         let caller = self.let_in(needs(&call), context)?;
-        let call = match Sending::of(call) {
-            Ok(sending) => return self.send(&caller, &sending).await.map(Done::Accepted),
-            Err(call) => call,
+        let sending = match call {
+            Call::Broadcast { payload, extras } => Sending { to: To::All, payload, extras },
+            Call::Send { uid, payload, extras } => Sending { to: To::Uid(uid), payload, extras },
+            Call::SendMany { uids, payload, extras } => Sending { to: To::Uids(uids), payload, extras },
+            Call::SendTokens { tokens, payload, extras } => Sending { to: To::Tokens(tokens), payload, extras },
+            other => return self.other(&caller, other).await,
         };
+        self.send(&caller, &sending).await.map(Done::Accepted)
+    }
+
+    /// What sends nothing.
+    async fn other(&self, caller: &Caller, call: Call) -> Result<Done, Failure> {
         match call {
-            Call::Online { uids } => self.online(&caller, uids).await.map(Done::Online),
-            Call::Disconnect { uid } => self.disconnect(&caller, &uid).await.map(Done::Disconnected),
+            Call::Online { uids } => self.online(caller, uids).await.map(Done::Online),
+            Call::Disconnect { uid } => self.disconnect(caller, &uid).await.map(Done::Disconnected),
             Call::Info => Ok(Done::Info(self.info())),
             other => Err(not_built(other.operation())),
         }

@@ -5,7 +5,7 @@ use tidings_model::{Lifetime, Target};
 use super::*;
 
 fn send(payload: &str, extras: Extras) -> Sending {
-    Sending::of(Call::Send { uid: "4\"2".to_owned(), payload: payload.to_owned(), extras }).ok().unwrap()
+    Sending { to: To::Uid("4\"2".to_owned()), payload: payload.to_owned(), extras }
 }
 
 fn options(given: &[(&str, &str)]) -> Extras {
