@@ -7,6 +7,7 @@ import json
 import pathlib
 import sys
 import threading
+import time
 
 import Ice
 
@@ -84,6 +85,26 @@ def load(proxy, ask):
     return failed
 
 
+def flood(proxy, ask):
+    """All at once; how many different messages came of it."""
+    futures = [proxy.sendAsync(ask["uid"], str(n), *[Ice.Unset] * 5) for n in range(ask["count"])]
+    return len({future.result().id for future in futures})
+
+
+def keyed(proxy, ask):
+    """Sends with a requestId each, repeated until it is answered: what became of each, and how often one was repeated."""
+    ids, repeats = [], 0
+    for n in range(ask["count"]):
+        for _ in range(400):
+            try:
+                ids.append(proxy.send(ask["uid"], str(n), requestId=f"{ask['key']}-{n}").id)
+                break
+            except (Push.Busy, Ice.ConnectFailedException, Ice.ConnectionLostException):
+                repeats += 1
+                time.sleep(0.05)
+    return {"ids": ids, "repeats": repeats}
+
+
 def idle(proxy, _):
     """Returns once the connection, which nobody uses, is closed: by whom is in the properties."""
     closed = threading.Event()
@@ -91,7 +112,7 @@ def idle(proxy, _):
     return closed.wait(20)
 
 
-ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast, "idle": idle, "load": load}
+ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast, "idle": idle, "load": load, "flood": flood, "keyed": keyed}
 
 
 def answer(communicator, text, ask):

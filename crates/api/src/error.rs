@@ -35,6 +35,46 @@ pub const fn status(code: Code) -> u16 {
     }
 }
 
+/// The Ice exception of a code: a subtype of `PushError` in `idl/Push.ice`, by what its own members say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exception {
+    InvalidArgument,
+    Unauthorized,
+    NotFound,
+    /// `PushError` itself.
+    Plain,
+    TooLarge,
+    Busy,
+    /// No exception of the contract: a reply that says nothing but the request's id.
+    Internal,
+}
+
+pub(crate) const fn exception(code: Code) -> Exception {
+    match code {
+        Code::InvalidJson
+        | Code::InvalidField
+        | Code::UnknownField
+        | Code::MissingTarget
+        | Code::AmbiguousTarget
+        | Code::UnsupportedMedia
+        | Code::IdempotencyMismatch => Exception::InvalidArgument,
+        Code::InvalidKey | Code::ExpiredKey | Code::ScopeDenied | Code::AppDisabled | Code::Forbidden => Exception::Unauthorized,
+        Code::NotFound | Code::UnknownTarget | Code::MethodNotAllowed | Code::TokenUnregistered | Code::CursorExpired => {
+            Exception::NotFound
+        }
+        Code::TooLate | Code::Conflict => Exception::Plain,
+        Code::PayloadTooLarge => Exception::TooLarge,
+        Code::RateLimited
+        | Code::QuotaExceeded
+        | Code::Overloaded
+        | Code::Draining
+        | Code::StorageUnavailable
+        | Code::OutcomeUnknown
+        | Code::Timeout => Exception::Busy,
+        Code::Internal => Exception::Internal,
+    }
+}
+
 /// A request that was refused, or that broke. Boxed: it is the rare end of every handler.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure(Box<Parts>);
@@ -85,7 +125,11 @@ impl Failure {
         self.0.refusal.code
     }
 
-    #[cfg(test)]
+    /// What the caller reads, but for a field that is his own word.
+    pub(crate) fn refusal(&self) -> &Refusal {
+        &self.0.refusal
+    }
+
     pub(crate) fn field(&self) -> Option<&str> {
         self.0.field.as_deref().or(self.0.refusal.field)
     }

@@ -79,6 +79,10 @@ impl Executor {
         self.0.drain.begin();
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     /// The log's end, as far as it is durable.
     pub(crate) fn durable(&self) -> Position {
         self.0.store.durable()

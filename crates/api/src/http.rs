@@ -30,7 +30,7 @@ mod events;
 mod fields;
 mod guard;
 mod health;
-mod idempotency;
+pub(crate) mod idempotency;
 mod keyless;
 mod keys;
 mod message;
@@ -43,7 +43,7 @@ pub(crate) mod routes;
 mod time;
 mod timeline;
 pub(crate) mod users;
-mod wish;
+pub(crate) mod wish;
 
 use guard::Gate;
 pub use keyless::keyless_admits;
@@ -66,17 +66,20 @@ pub(crate) struct Face {
 }
 
 impl Face {
-    /// A uid that names an event must be no name that clients keep for themselves. `to`: where the target stands.
     fn check_uids(&self, to: &'static str, target: &Target) -> Result<(), Failure> {
-        let reserved = |text: &str| self.uid_events && EventName::is_reserved(text);
-        let field = match target {
-            Target::Uids(uids) if uids.iter().any(|uid| reserved(uid.as_str())) => "uid",
-            Target::TokenOrUid(either) if Token::parse(either).is_err() && reserved(either) => "id",
-            Target::All | Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => return Ok(()),
-        };
-        let field = if to.is_empty() { field } else { to };
-        Err(Failure::invalid(field, "names a uid that is a reserved event name, and direct messages are named by the uid here"))
+        if self.uid_events { check_uids(to, target) } else { Ok(()) }
     }
+}
+
+/// Where messages are named by the uid, it must be no name that clients keep for themselves. `to`: where the target stands.
+pub(crate) fn check_uids(to: &'static str, target: &Target) -> Result<(), Failure> {
+    let field = match target {
+        Target::Uids(uids) if uids.iter().any(|uid| EventName::is_reserved(uid.as_str())) => "uid",
+        Target::TokenOrUid(either) if Token::parse(either).is_err() && EventName::is_reserved(either) => "id",
+        Target::All | Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => return Ok(()),
+    };
+    let field = if to.is_empty() { field } else { to };
+    Err(Failure::invalid(field, "names a uid that is a reserved event name, and direct messages are named by the uid here"))
 }
 
 pub(crate) fn router(face: Face, ids: answer::RequestIds) -> Router {

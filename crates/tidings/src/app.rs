@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_api::{Backend, Demo, Executor, PageEvents, StartError as Backends};
+use tidings_api::{Backend, Demo, Executor, IceDoor, IceStartError, PageEvents, StartError as Backends};
 use tidings_gateway::devices::{self, Companion, DeviceDoor, Verifier};
 use tidings_gateway::{StartError as Devices, WorkerDied};
 use tidings_pages::{Publishing, SocketDoor, StartError as Sockets};
@@ -35,7 +35,10 @@ use signals::{Signal, Signals};
 impl StartError {
     /// It is not for the world to mend, but for whoever configured it.
     pub(crate) fn is_usage(&self) -> bool {
-        matches!(self, Self::Backend(Backends::Keyless { .. }) | Self::Sockets(Sockets::Keyless { .. }))
+        matches!(
+            self,
+            Self::Backend(Backends::Keyless { .. }) | Self::Sockets(Sockets::Keyless { .. }) | Self::Ice(IceStartError::Keyless { .. })
+        )
     }
 }
 
@@ -62,6 +65,7 @@ pub(crate) struct App {
 struct Rooms {
     devices: Option<DeviceDoor>,
     sockets: Option<SocketDoor>,
+    ice: Option<IceDoor>,
     backend: Option<Backend>,
     owner: Option<Owner>,
     data: PathBuf,
@@ -78,6 +82,7 @@ pub(crate) enum StartError {
     Certificate(LoadError),
     Registration(tidings_registration::StartError),
     Sockets(Sockets),
+    Ice(IceStartError),
     System { doing: &'static str, error: io::Error },
 }
 
@@ -96,6 +101,8 @@ impl fmt::Display for StartError {
             }
             Self::Sockets(Sockets::Gateway(error @ Devices::System(cause))) => write!(f, "{error}: {cause}"),
             Self::Sockets(error @ Sockets::Keyless { .. }) => error.fmt(f),
+            Self::Ice(error @ IceStartError::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--ice")),
+            Self::Ice(error @ IceStartError::Keyless { .. }) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -132,6 +139,7 @@ impl App {
             // There can be no key yet, so what is refused for want of one is refused before anything is made.
             config.backend_door().check(false).map_err(StartError::Backend)?;
             config.sockets_door().map_or(Ok(()), |door| door.check(false)).map_err(StartError::Sockets)?;
+            config.ice_door().map_or(Ok(()), |door| door.check(false)).map_err(StartError::Ice)?;
         }
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
@@ -149,20 +157,27 @@ impl App {
         let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
         let metrics = metrics::source(devices.watch(), store.clone());
         let door = tidings_api::Config { demo, metrics, tls: certificates.backend(), ..config.backend_door() };
+        let ice = open_ice(config, &executor).await?;
         let backend = Backend::start(&door, executor).map_err(StartError::Backend)?;
         let addresses = Addresses {
             devices: devices.gateway().addr(),
             backend: backend.addr(),
             sockets: sockets.as_ref().map(SocketDoor::addr),
+            ice: ice.as_ref().map(IceDoor::addr),
             demo: wishes.demo,
-            tls: addresses::Tls { devices: certificates.devices().is_some(), backend: certificates.backend().is_some() },
+            tls: addresses::Tls {
+                devices: certificates.devices().is_some(),
+                backend: certificates.backend().is_some(),
+                ice: ice.as_ref().is_some_and(IceDoor::is_tls),
+            },
         };
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
         if backend.executor().is_keyless() {
             warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
         }
         let (fatal, data) = (owner.watch(), config.data.clone());
-        let rooms = Rooms { devices: Some(devices), sockets, backend: Some(backend), owner: Some(owner), data, patience: config.drain };
+        let rooms =
+            Rooms { devices: Some(devices), sockets, ice, backend: Some(backend), owner: Some(owner), data, patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
@@ -235,8 +250,12 @@ impl Rooms {
 }
 
 impl Rooms {
-    /// The devices' listener closes at once; while they say goodbye, the backend's says `draining`.
+    /// The devices' listener closes at once; while they say goodbye, the backend's says `draining`, and Ice's says goodbye, too.
     async fn close_doors(&mut self) {
+        // First: what it has not begun is not answered `draining`, but left to its clients to repeat.
+        if let Some(ice) = &mut self.ice {
+            ice.drain();
+        }
         if let Some(backend) = &self.backend {
             backend.drain();
         }
@@ -248,6 +267,9 @@ impl Rooms {
         if let Some(sockets) = self.sockets.take() {
             sockets.stop(self.patience);
             joined("sockets", move || sockets.join()).await;
+        }
+        if let Some(ice) = self.ice.take() {
+            ice.close().await;
         }
         if let Some(backend) = self.backend.take() {
             backend.close().await;
@@ -282,6 +304,12 @@ fn open_devices(
     devices::start_with(door, &config.sessions(), store, verifier, |voice| {
         config.client_publish.then(|| Box::new(Publishing::new(events.clone(), voice)) as Box<dyn Companion>)
     })
+}
+
+async fn open_ice(config: &Config, executor: &Executor) -> Result<Option<IceDoor>, StartError> {
+    let Some(door) = config.ice_door() else { return Ok(None) };
+    let door = tidings_api::IceConfig { tls: config.ice_tls.load().map_err(StartError::Certificate)?, ..door };
+    IceDoor::start(door, executor.clone()).await.map(Some).map_err(StartError::Ice)
 }
 
 fn open_store(config: &Config, accept_clock: bool) -> Result<(Store, Owner), OpenError> {

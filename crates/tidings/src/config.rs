@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tidings_model::Limits;
 
-use crate::tls::Files;
+use crate::tls::{ClientChecked, Files};
 
 mod check;
 mod environment;
@@ -49,6 +49,11 @@ pub(crate) struct Config {
     pub admin_key: Option<tidings_api::StandingKey>,
     /// The backend's Socket.IO listener, where there is one.
     pub sockets: Option<SocketAddr>,
+    /// The Ice door, where there is one.
+    pub ice: Option<SocketAddr>,
+    pub ice_tls: ClientChecked,
+    /// Beyond loopback without TLS, on purpose.
+    pub ice_plaintext: bool,
     /// Devices may emit page events.
     pub client_publish: bool,
     /// The lifetime of what comes through `/message`, in seconds.
@@ -74,7 +79,7 @@ pub(crate) enum Format {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags {
     pub config: Option<PathBuf>,
-    /// `--data`, `--devices` and `--backend`, by the keys that they set.
+    /// `--data`, `--devices`, `--backend` and `--ice`, by the keys that they set.
     pub given: Vec<Given>,
     pub open_registration: bool,
 }
@@ -93,6 +98,9 @@ impl Config {
             backend_tls: Files::default(),
             admin_key: None,
             sockets: None,
+            ice: None,
+            ice_tls: ClientChecked::default(),
+            ice_plaintext: false,
             client_publish: false,
             legacy_ttl_s: 0,
             registration: Registration::default(),
@@ -142,6 +150,12 @@ impl Config {
             max_http_buffer: self.door.max_http_buffer,
             certificate: None,
         })
+    }
+
+    /// What the Ice door is built from, where there is one.
+    pub(crate) fn ice_door(&self) -> Option<tidings_api::IceConfig> {
+        let uid_events = self.sessions.direct_event != tidings_delivery::DirectEvent::Token;
+        Some(tidings_api::IceConfig { bind: self.ice?, tls: None, uid_events })
     }
 
     /// What a server starts with.

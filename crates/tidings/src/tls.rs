@@ -4,10 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tidings_gateway::Certificate;
 use tokio::sync::watch;
 
@@ -52,18 +54,53 @@ impl Files {
     }
 }
 
-fn served(cert: &Path, key: &Path) -> Result<ServerConfig, LoadError> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect).map_err(unreadable(cert))?;
-    if chain.is_empty() {
-        return Err(LoadError::Empty { path: cert.to_owned() });
+/// Files of a door whose clients may have to show a certificate, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientChecked {
+    pub files: Files,
+    /// Who signs the clients' certificates, PEM; None: any client may come.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl ClientChecked {
+    /// None: plain.
+    pub(crate) fn load(&self) -> Result<Option<Arc<ServerConfig>>, LoadError> {
+        let (files, Some(ca)) = (&self.files, &self.client_ca) else { return self.files.load() };
+        match (&files.cert, &files.key) {
+            (Some(cert), Some(key)) => certified((cert, key), client_check(ca)?).map(Arc::new).map(Some),
+            (Some(_), None) => Err(LoadError::Half { missing: "key" }),
+            (None, _) => Err(LoadError::Half { missing: "cert" }),
+        }
     }
+}
+
+fn client_check(ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, LoadError> {
+    let mut roots = RootCertStore::empty();
+    for authority in chain(ca)? {
+        roots.add(authority).map_err(|error| LoadError::Refused { cert: ca.to_owned(), error })?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(default_provider())).build();
+    verifier.map_err(|error| LoadError::Refused { cert: ca.to_owned(), error: rustls::Error::General(error.to_string()) })
+}
+
+fn chain(pem: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(pem).and_then(Iterator::collect).map_err(unreadable(pem))?;
+    if chain.is_empty() { Err(LoadError::Empty { path: pem.to_owned() }) } else { Ok(chain) }
+}
+
+fn served(cert: &Path, key: &Path) -> Result<ServerConfig, LoadError> {
+    let mut config = certified((cert, key), WebPkiClientVerifier::no_client_auth())?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn certified((cert, key): (&Path, &Path), clients: Arc<dyn ClientCertVerifier>) -> Result<ServerConfig, LoadError> {
+    let chain = chain(cert)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
     let refused = |error| LoadError::Refused { cert: cert.to_owned(), error };
     let builder =
         ServerConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions().map_err(refused)?;
-    let mut config = builder.with_no_client_auth().with_single_cert(chain, key).map_err(refused)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    builder.with_client_cert_verifier(clients).with_single_cert(chain, key).map_err(refused)
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(PemError) -> LoadError + Copy {

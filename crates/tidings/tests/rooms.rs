@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tidings-delivery", &["model", "engineio", "socketio"]),
     ("tidings-gateway", &["model", "engineio", "delivery", "store"]),
     ("tidings-registration", &["model"]),
-    ("tidings-api", &["model", "store"]),
+    ("tidings-api", &["model", "ice", "store"]),
     ("tidings-pages", &["model", "engineio", "socketio", "gateway", "api"]),
     ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "registration", "api", "pages"]),
     ("tidings-tutorial", &["model", "store", "delivery", "gateway", "api", "pages"]),

@@ -17,6 +17,14 @@ pub(crate) fn of(headers: &HeaderMap, app: AppNo, verb: &str, body: &Json) -> Re
     Ok(key(headers)?.map(|key| Idempotency { key: digest(&[&app.0.to_be_bytes(), key]), request: request(verb, body) }))
 }
 
+/// The key that another face got as text: one space with HTTP's, so it must be what a header could hold.
+pub(crate) fn of_text(key: &str, app: AppNo, verb: &str, body: &Json) -> Result<Idempotency, Failure> {
+    if !(1..=BYTES_MAX).contains(&key.len()) || key.chars().any(char::is_control) {
+        return Err(Failure::invalid("Idempotency-Key", "must be 1 to 255 bytes without control characters"));
+    }
+    Ok(Idempotency { key: digest(&[&app.0.to_be_bytes(), key.as_bytes()]), request: request(verb, body) })
+}
+
 /// The key of one item of a batch: that of the batch, and the item's number. No key of a caller holds a NUL.
 pub(crate) fn of_item(headers: &HeaderMap, app: AppNo, number: usize, item: &Json) -> Result<Option<Idempotency>, Failure> {
     let number = (number as u64).to_be_bytes();

@@ -13,6 +13,7 @@ pub(super) struct Addresses {
     pub devices: SocketAddr,
     pub backend: SocketAddr,
     pub sockets: Option<SocketAddr>,
+    pub ice: Option<SocketAddr>,
     /// Which of them speak TLS.
     pub tls: Tls,
     /// A page is at the backend's `/`.
@@ -23,6 +24,7 @@ pub(super) struct Addresses {
 pub(super) struct Tls {
     pub devices: bool,
     pub backend: bool,
+    pub ice: bool,
 }
 
 const fn scheme(tls: bool) -> &'static str {
@@ -38,6 +40,9 @@ impl Addresses {
         complain(&format!("backend  {}://{}", scheme(self.tls.backend), reachable(self.backend)));
         if let Some(sockets) = self.sockets {
             complain(&format!("sockets  {}://{}", scheme(self.tls.backend), reachable(sockets)));
+        }
+        if let Some(ice) = self.ice {
+            complain(&format!("ice      {}", endpoint(reachable(ice), self.tls.ice)));
         }
         if self.demo {
             complain(&format!("demo     {}://{}/", scheme(self.tls.backend), reachable(self.backend)));
@@ -57,8 +62,23 @@ impl Addresses {
 
     fn json(&self) -> String {
         let (devices, backend) = (reachable(self.devices), reachable(self.backend));
-        let sockets = self.sockets.map_or_else(|| "null".to_owned(), |sockets| format!("\"{}\"", reachable(sockets)));
-        format!("{{\"devices\":\"{devices}\",\"backend\":\"{backend}\",\"sockets\":{sockets},\"ice\":null}}\n")
+        let (sockets, ice) = (told(self.sockets), told(self.ice));
+        format!("{{\"devices\":\"{devices}\",\"backend\":\"{backend}\",\"sockets\":{sockets},\"ice\":{ice}}}\n")
+    }
+}
+
+/// As JSON, of a door that may not be there.
+fn told(door: Option<SocketAddr>) -> String {
+    door.map_or_else(|| "null".to_owned(), |addr| format!("\"{}\"", reachable(addr)))
+}
+
+/// As Ice writes it in a proxy.
+fn endpoint(addr: SocketAddr, tls: bool) -> String {
+    let transport = if tls { "ssl" } else { "tcp" };
+    match addr.ip() {
+        IpAddr::V4(ip) => format!("{transport} -h {ip} -p {}", addr.port()),
+        // Its colons would end the endpoint.
+        IpAddr::V6(ip) => format!("{transport} -h \"{ip}\" -p {}", addr.port()),
     }
 }
 

@@ -41,7 +41,8 @@ fn look(config: &Config) -> Vec<Finding> {
     let holder = tidings_store::holder(&config.data);
     let mut findings = vec![judge::folder(&config.data, holder)];
     let doors = config.door.bind.iter().map(|bind| ("devices.bind", *bind)).chain([("backend.bind", config.backend)]);
-    for (name, bind) in doors.chain(config.sockets.map(|bind| ("backend.sockets", bind))) {
+    let others = config.sockets.map(|bind| ("backend.sockets", bind)).into_iter().chain(config.ice.map(|bind| ("ice.bind", bind)));
+    for (name, bind) in doors.chain(others) {
         findings.push(judge::port(name, bind, &port(bind), holder));
     }
     findings.push(judge::files(getrlimit(Resource::Nofile).maximum, config.door.max_connections));

@@ -23,6 +23,9 @@ pub(super) struct Flags {
     /// Where the business server calls [default: 127.0.0.1:5001]
     #[arg(long, value_name = "ADDR")]
     backend: Option<String>,
+    /// Where the business server calls over ZeroC Ice; 127.0.0.1:10000 is usual [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    ice: Option<String>,
     /// Serve a page at the backend's address that is a device and a backend at once
     #[arg(long)]
     demo: bool,
@@ -36,8 +39,12 @@ pub(super) struct Flags {
 
 impl Flags {
     fn as_given(&self) -> config::Flags {
-        let flags =
-            [("data", "--data", &self.data), ("devices.bind", "--devices", &self.devices), ("backend.bind", "--backend", &self.backend)];
+        let flags = [
+            ("data", "--data", &self.data),
+            ("devices.bind", "--devices", &self.devices),
+            ("backend.bind", "--backend", &self.backend),
+            ("ice.bind", "--ice", &self.ice),
+        ];
         let given = flags.into_iter().filter_map(|(key, flag, text)| {
             let value = Value::Text(text.clone()?);
             Some(Given { key: key.to_owned(), value, origin: Origin::Flag(flag) })

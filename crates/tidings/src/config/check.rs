@@ -18,6 +18,9 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         same_port(config).map(|text| (first_set(["backend.bind", "devices.bind"]), text)),
         retention(config).map(|text| (first_set(["retention.events_s", "retention.bodies_s"]), text)),
         sockets_bind(config).map(|text| (origin("backend.sockets"), text)),
+        ice_bind(config).map(|text| (origin("ice.bind"), text)),
+        ice_plaintext(config).map(|text| (origin("ice.bind"), text)),
+        config.ice_tls.load().err().map(|why| (first_set(["ice.tls.cert", "ice.tls.client_ca"]), format!("ice.tls {why}"))),
     ];
     let registration = config.registration.problems().into_iter().map(|(key, text)| (origin(key), text));
     found.into_iter().flatten().chain(registration).map(|(origin, text)| Problem { origin, text }).collect()
@@ -60,6 +63,27 @@ fn sockets_bind(config: &Config) -> Option<String> {
     let taken = |bind| door.bind.port() != 0 && door.bind == bind;
     (taken(config.backend) || config.door.bind.iter().any(|bind| taken(*bind)))
         .then(|| format!("backend.sockets is {}, where another listener is; what is on one must not be on the other", door.bind))
+}
+
+fn ice_bind(config: &Config) -> Option<String> {
+    let bind = config.ice.filter(|bind| bind.port() != 0)?;
+    let others = config.door.bind.iter().chain([&config.backend]).chain(&config.sockets);
+    others
+        .into_iter()
+        .any(|other| *other == bind)
+        .then(|| format!("ice.bind is {bind}, where another listener is; Ice needs one of its own"))
+}
+
+/// A key in the clear is anyone's on the way: nobody does that by accident.
+fn ice_plaintext(config: &Config) -> Option<String> {
+    let bind = config.ice.filter(|bind| !bind.ip().is_loopback())?;
+    let is_plain = config.ice_tls.files == Files::default() && !config.ice_plaintext;
+    is_plain.then(|| {
+        format!(
+            "ice.bind {bind} can be reached from elsewhere, and without TLS keys travel in the clear; set ice.tls.cert and ice.tls.key, bind a \
+             loopback address, or say that this is meant: ice.allow_plaintext = true"
+        )
+    })
 }
 
 fn same_port(config: &Config) -> Option<String> {

@@ -46,10 +46,10 @@ impl Environment {
             "DATA" => self.give("data", name, value),
             "DEVICES" => self.give("devices.bind", name, value),
             "BACKEND" => self.give("backend.bind", name, value),
+            "ICE" => self.give("ice.bind", name, value),
             // Never keys of a table. A client's key means nothing to a server.
             "KEY" => self.key = value.into_string().ok(),
             "ADMIN_KEY_FILE" => self.admin_key_file = Some(value.into()),
-            "ICE" => self.problem(name, "there is no Ice door yet; unset it"),
             nested if nested.contains("__") => {
                 let key = nested.to_ascii_lowercase().replace("__", ".");
                 self.give(&key, name, value);

@@ -195,6 +195,48 @@ pub(crate) const KEYS: &[Key] = &[
         }),
     },
     Key {
+        name: "ice.bind",
+        default: "",
+        says: "Where the business server calls over ZeroC Ice; 127.0.0.1:10000 is usual. Empty: nowhere. Beyond loopback only once there is a key (tidings key create), and with TLS or ice.allow_plaintext.",
+        form: Text(|config, text| {
+            config.ice = if text.is_empty() { None } else { Some(address(text)?) };
+            Ok(())
+        }),
+    },
+    Key {
+        name: "ice.allow_plaintext",
+        default: "false",
+        says: "The Ice door may be reached from elsewhere without TLS: keys and messages travel in the clear.",
+        form: Switch(|config, on| config.ice_plaintext = on),
+    },
+    Key {
+        name: "ice.tls.cert",
+        default: "",
+        says: "A PEM file with the certificate chain of the Ice door; empty: no TLS. Read at the start only.",
+        form: Text(|config, text| {
+            config.ice_tls.files.cert = path(text);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "ice.tls.key",
+        default: "",
+        says: "A PEM file with its private key.",
+        form: Text(|config, text| {
+            config.ice_tls.files.key = path(text);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "ice.tls.client_ca",
+        default: "",
+        says: "A PEM file with the certificates of authorities; only clients that show a certificate of one of them get in. Empty: any client.",
+        form: Text(|config, text| {
+            config.ice_tls.client_ca = path(text);
+            Ok(())
+        }),
+    },
+    Key {
         name: "registration.auth",
         default: "none",
         says: "Who may register as whom. none: anyone as anyone; written down, it opens devices.bind beyond loopback. jwt: a JWT names the uid. signed: \

@@ -168,7 +168,7 @@ fn a_variable_that_is_no_key_is_a_problem_unless_it_is_somebody_elses() {
     assert_eq!(told("TIDINGS_SOAK"), None);
     assert_eq!(told("TIDINGS_BIN"), None);
     assert_eq!(told("TIDINGS_KEY"), None);
-    assert!(told("TIDINGS_ICE").is_some_and(|text| text.contains("no Ice door yet")));
+    assert!(told("TIDINGS_ICE").is_some_and(|text| text.starts_with("TIDINGS_ICE: ice.bind")));
 }
 
 fn variables_problem(name: &str, value: &str) -> Option<String> {
@@ -237,6 +237,21 @@ fn the_backends_sockets_are_off_or_a_listener_of_their_own() {
         let told = problems(&format!("[backend]\nsockets = '{bind}'\n"));
         assert!(told.len() == 1 && told[0].starts_with("tidings.toml:2: backend.sockets") && told[0].contains(why), "{told:?}");
     }
+}
+
+#[test]
+fn the_ice_door_is_off_or_a_listener_of_its_own_and_in_the_clear_only_on_purpose() {
+    let (_dir, path) = file("");
+    assert!(Config::check_file(&path).unwrap().ice_door().is_none());
+    for fine in ["ice.bind = '127.0.0.1:10000'", "ice.bind = '0.0.0.0:10000'\nice.allow_plaintext = true"] {
+        assert_eq!(problems(fine), Vec::<String>::new());
+    }
+    for (bind, why) in [("10000", "an address with a port"), ("127.0.0.1:5001", "another listener"), ("0.0.0.0:10000", "allow_plaintext")] {
+        let told = problems(&format!("[ice]\nbind = '{bind}'\n"));
+        assert!(told.len() == 1 && told[0].starts_with("tidings.toml:2: ice.bind") && told[0].contains(why), "{told:?}");
+    }
+    let told = problems("[ice]\ntls.client_ca = 'ca.pem'\n");
+    assert_eq!(told, ["tidings.toml:2: ice.tls has no cert: a certificate and its key go together"]);
 }
 
 #[test]

@@ -1,0 +1,280 @@
+"""The real server's Ice door, called by Ice for Python 3.7: what `idl/Push.ice` promises, as far as `info` says that it is there."""
+
+import socket
+import subprocess
+
+import pytest
+
+from harness.driver import Device
+from harness.ports import free_port
+from harness.product import Product
+
+from .conftest import PYTHON, ROOT
+
+BUILT = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens"]
+UNSET = [None] * 5
+
+
+@pytest.fixture
+def door(tmp_path):
+    """`door(*flags)`: a started server; its port for Ice is `ice`."""
+    started = []
+
+    def make(*flags, start=True, **settings):
+        port = free_port()
+        product = Product(tmp_path, "--ice", f"127.0.0.1:{port}", *flags, **settings)
+        product.ice = port
+        started.append(product)
+        if start:
+            product.start()
+        return product
+    yield make
+    for product in started:
+        product.close()
+        print(f"--- the server's last lines ---\n{product.log()}")
+
+
+@pytest.fixture
+def phone(tmp_path):
+    """`phone(product, uid)`: a registered device."""
+    made = []
+
+    def make(product, uid="42"):
+        device = Device("python-5.18.1", "websocket", uid, product.devices_url, tmp_path)
+        made.append(device)
+        device.ready()
+        device.settled(device.connect())
+        device.register()
+        return device
+    yield make
+    for device in made:
+        device.close()
+
+
+def call(client, op, *args, **asked):
+    return client.ask(do="call", op=op, args=list(args), **asked)
+
+
+def refused(client, op, *args, **asked):
+    """The exception's name, and its members without the id that differs each time."""
+    told = call(client, op, *args, **asked)
+    assert "members" in told, told
+    assert told["members"].pop("requestId")
+    return told["error"].removeprefix("::Push::"), told["members"]
+
+
+def code(client, op, *args, **asked):
+    name, members = refused(client, op, *args, **asked)
+    return name, members["reason"]
+
+
+def key(product, scopes, by=None, app=None):
+    headers = {"Authorization": f"Bearer {by}"} if by else {}
+    if app:
+        headers["Tidings-App"] = app
+    answer = product.backend.call("POST", "/v1/keys", {"scopes": scopes}, headers)
+    assert answer.status == 201, answer
+    return answer.json["key"]
+
+
+def test_every_operation_that_is_there_does_what_its_http_form_does(door, client, phone):
+    server = door()
+    device = phone(server)
+    python = client(server.ice)
+
+    info = call(python, "info")["value"]
+    assert (info["apiVersion"], info["maxPayloadBytes"], info["maxFrameBytes"], info["maxTargets"]) == (1, 4096, 1 << 20, 1000)
+    assert [name for name in info["features"] if not name.startswith("options.")] == BUILT
+
+    for event in ("news", "pair"):
+        device.order("listen", event=event)
+    since = device.mark()
+    told = call(python, "send", "42", "{\"a\": 1}", 60, "r-1", "k", "news", {"label": "g", "meta": "m"})["value"]
+    assert (told["state"], told["devices"], told["online"], told["replayed"], told["invalid"]) == ("accepted", 1, 1, False, [])
+    assert call(python, "broadcast", "\"all\"")["value"]["devices"] == 1
+    many = call(python, "sendMany", ["42", "nobody"], "2")["value"]
+    assert (many["devices"], many["invalid"]) == (1, [{"value": "nobody", "reason": "unknown_target"}])
+    tokens = call(python, "sendTokens", [device.token, "p_x"], "3")["value"]
+    assert (tokens["devices"], [each["value"] for each in tokens["invalid"]]) == (1, ["p_x"])
+    call(python, "send", "42", "", None, None, None, "pair", {"args": "[1, \"b\"]"})
+    device.wait(lambda fact: fact["on"] == "event" and fact["name"] == "pair", since=since)
+    assert [(fact["name"], fact["args"]) for fact in device.events(since)] == [
+        ("news", [{"data": {"a": 1}}]), ("app broadcast", [{"data": "all"}]), (device.token, [{"data": 2}]), (device.token, [{"data": 3}]),
+        ("pair", [1, "b"])]
+
+    dry = call(python, "send", "42", "1", None, "r-9", None, None, {"dry_run": "true"})["value"]
+    assert (dry["id"], dry["seq"], dry["devices"]) == ("", "", 1)
+    assert call(python, "online", ["nobody", "42"])["value"] == ["42"]
+    since = device.mark()
+    assert call(python, "disconnect", "42")["value"] == 1
+    device.wait_on("disconnected", since=since)
+
+
+def test_one_request_id_is_one_message_at_both_doors(door, client, phone):
+    server = door()
+    phone(server)
+    python = client(server.ice)
+    first = call(python, "send", "42", "{\"b\":1,\"a\":2}", 60, "r-1")["value"]
+    again = call(python, "send", "42", "{ \"a\":2, \"b\":1 }", 60, "r-1")["value"]
+    assert again == {**first, "replayed": True}
+    body = {"to": {"uid": "42"}, "data": {"a": 2, "b": 1}, "ttl": 60}
+    http = server.backend.call("POST", "/v1/messages", body, {"Idempotency-Key": "r-1"})
+    assert (http.json["id"], http.headers["idempotency-replay"]) == (first["id"], "true")
+    name, members = refused(python, "send", "42", "1", 60, "r-1")
+    assert (name, members["reason"]) == ("InvalidArgument", "idempotency_mismatch")
+
+
+def test_every_refusal_arrives_as_its_exception(door, client):
+    server = door(TIDINGS_LIMITS__MESSAGES_PER_S="1")
+    python = client(server.ice)
+    name, members = refused(python, "send", "42", "\"" + "x" * 5000 + "\"")
+    assert (name, members["reason"], members["maxBytes"], members["actualBytes"]) == ("TooLarge", "payload_too_large", 4096, 5002)
+    assert members["extra"] == {"field": "payload", "limit": "4096", "actual": "5002"}
+    for field, args in [("payload", ["42", "{"]), ("payload", ["42", ""]), ("uid", ["", "1"]), ("ttlSeconds", ["42", "1", -1]),
+                        ("requestId", ["42", "1", None, ""]), ("collapseKey", ["42", "1", None, None, "a b"]),
+                        ("eventName", ["42", "1", None, None, None, "ping"]), ("label", ["42", "1", *UNSET[:4], {"label": "x" * 101}])]:
+        name, members = refused(python, "send", *args)
+        assert (name, members["field"]) == ("InvalidArgument", field)
+    assert code(python, "send", "42", "1,\"to\":{\"all\":true}") == ("InvalidArgument", "invalid_json")
+    assert code(python, "send", "42", "1", *UNSET[:4], {"notification": "{}"}) == ("InvalidArgument", "unknown_field")
+    assert code(python, "sendMany", [], "1") == ("InvalidArgument", "invalid_field")
+    assert code(python, "online", ["u"] * 1001) == ("InvalidArgument", "invalid_field")
+    assert refused(python, "disconnect", "42")[1]["id"] == "42"
+    assert code(python, "send", "42", "1", context={"app": "/nowhere"}) == ("NotFound", "not_found")
+    busy = [refused(python, "send", "42", "1") for _ in range(3) if "members" in call(python, "send", "42", "1")]
+    assert busy and busy[0][1]["reason"] == "rate_limited" and busy[0][1]["retryAfterMs"] > 0
+
+
+def test_what_is_not_built_says_so(door, client):
+    python = client(door().ice)
+    for op, args in [("sendTopic", ["news", "1"]), ("status", ["m1"]), ("recall", ["m1"])]:
+        name, members = refused(python, op, *args)
+        assert (name, members["reason"], members["id"]) == ("NotFound", "method_not_allowed", args[0])
+        assert members["text"].startswith(f"{op} is not built yet")
+
+
+def test_other_objects_facets_operations_and_modes_are_refused_and_the_connection_lives(door, client):
+    server = door()
+    python, at = client(server.ice), f":tcp -h 127.0.0.1 -p {server.ice}"
+    assert call(python, "info", proxy="nobody" + at)["error"] == "::Ice::ObjectNotExistException"
+    assert call(python, "info", proxy="push -f v2" + at)["error"] == "::Ice::FacetNotExistException"
+    assert python.ask(do="raw", op="nothing", mode="Normal", params="060000000101")["error"] == "::Ice::OperationNotExistException"
+    assert python.ask(do="raw", op="send", mode="Idempotent", params="0b00000001010234320000")["error"] == "::Ice::UnknownLocalException"
+    assert python.ask(do="cast")["value"]["as"] is True
+    assert call(python, "send", "42", "\"" + "x" * 900_000 + "\"")["error"] == "::Push::TooLarge"
+    assert "value" in call(python, "info")
+
+
+def test_a_key_says_who_calls_and_for_which_app(door, client):
+    server = door()
+    admin = key(server, ["admin"])
+    made = server.backend.call("POST", "/v1/apps", {"name": "/shop"}, {"Authorization": f"Bearer {admin}"})
+    assert made.status == 201, made
+    sender, reader, shop = key(server, ["send"], admin), key(server, ["read"], admin), key(server, ["send:all"], admin, "/shop")
+    python = client(server.ice)
+
+    assert "value" in call(python, "info")
+    assert code(python, "send", "42", "1") == ("Unauthorized", "invalid_key")
+    assert code(python, "send", "42", "1", context={"app": "/shop"}) == ("Unauthorized", "invalid_key")
+    assert code(python, "send", "42", "1", context={"token": "tdk_x_y"}) == ("Unauthorized", "invalid_key")
+    assert "value" in call(python, "send", "42", "1", context={"token": sender, "unknown": "x"})
+    assert code(python, "broadcast", "1", context={"token": sender}) == ("Unauthorized", "scope_denied")
+    assert "value" in call(python, "broadcast", "1", context={"token": shop})
+    assert code(python, "send", "42", "1", context={"token": reader}) == ("Unauthorized", "scope_denied")
+    assert call(python, "online", ["42"], context={"token": reader}) == {"value": []}
+    assert code(python, "online", ["42"], context={"token": sender}) == ("Unauthorized", "scope_denied")
+    assert code(python, "disconnect", "42", context={"token": sender}) == ("Unauthorized", "scope_denied")
+    assert code(python, "send", "42", "1", context={"token": sender, "app": "/shop"}) == ("NotFound", "not_found")
+
+
+def test_a_thousand_sends_at_once_are_all_stored(door, client, phone):
+    server = door()
+    phone(server)
+    python = client(server.ice)
+    assert python.ask(do="flood", uid="42", count=1000)["value"] == 1000
+
+
+@pytest.mark.parametrize("stop", ["stop", "kill"])
+def test_a_restart_under_load_loses_no_send_and_doubles_none(door, client, phone, stop):
+    server = door()
+    phone(server).close()
+    python = client(server.ice)
+    python.say({"do": "keyed", "uid": "42", "count": 300, "key": "r"})
+    while mailbox(server) < 20:
+        pass
+    assert getattr(server, stop)() in (0, None)
+    server.start()
+    told = python.json()["value"]
+    assert told["repeats"] > 0
+    assert (len(set(told["ids"])), mailbox(server)) == (300, 300)
+    again = python.ask(do="keyed", uid="42", count=300, key="r")["value"]
+    assert (again["ids"], mailbox(server)) == (told["ids"], 300)
+
+
+def mailbox(server):
+    return server.backend.call("GET", "/v1/users/42").json["devices"][0]["mailbox"]["messages"]
+
+
+def test_a_stop_closes_each_connection_gracefully(door):
+    server = door()
+    with socket.create_connection(("127.0.0.1", server.ice)) as raw:
+        assert raw.recv(14)[8] == 3
+        server.signal()
+        assert raw.recv(14) == b"IceP\1\0\1\0\4\0\x0e\0\0\0"
+    assert server.wait() == 0
+
+
+def test_the_door_is_off_by_default_and_told_where_it_is_on(door, tmp_path):
+    server = door()
+    assert server.addresses()["ice"] == f"127.0.0.1:{server.ice}"
+    server.until_logged(f"ice      tcp -h 127.0.0.1 -p {server.ice}")
+    (tmp_path / "off").mkdir()
+    off = Product(tmp_path / "off")
+    try:
+        off.start()
+        assert off.addresses()["ice"] is None
+    finally:
+        off.close()
+
+
+@pytest.mark.parametrize(("settings", "why"), [
+    ({}, "ice.allow_plaintext"),
+    ({"TIDINGS_ICE__ALLOW_PLAINTEXT": "true"}, "there are no keys"),
+])
+def test_beyond_loopback_it_needs_a_key_and_tls_or_a_word(tmp_path, settings, why):
+    product = Product(tmp_path, "--ice", f"0.0.0.0:{free_port()}", **settings)
+    product.spawn()
+    assert product.wait() == 2
+    assert why in product.log()
+
+
+def test_over_tls_only_clients_with_a_certificate_get_in(door, client, authority):
+    ours, others = authority(), authority("others")
+    files = {f"TIDINGS_ICE__TLS__{name}": str(ours / file) for name, file in
+             [("CERT", "server.pem"), ("KEY", "server.key"), ("CLIENT_CA", "ca.pem")]}
+    server = door(**files)
+    server.until_logged("ice      ssl -h ")
+
+    def secured(folder, name):
+        given = {"DefaultDir": folder, "CAs": ours / "ca.pem", "CertFile": "client.pem", "KeyFile": "client.key", "CheckCertName": 1}
+        properties = [f"IceSSL.{each}={value}" for each, value in given.items()]
+        return client(server.ice, "Ice.Plugin.IceSSL=IceSSL:createIceSSL", *properties, transport="ssl", name=name)
+    assert "value" in call(secured(ours, "ours"), "send", "42", "1")
+    assert "error" in call(secured(others, "others"), "info")
+
+
+def test_the_example_sends(door, phone):
+    server = door()
+    device = phone(server)
+
+    def run(*words):
+        proxy = f"push:tcp -h 127.0.0.1 -p {server.ice}"
+        return subprocess.run([PYTHON, str(ROOT / "examples" / "ice" / "send.py"), "--proxy", proxy, *words],
+                              capture_output=True, text=True, timeout=30, check=False)
+    since = device.mark()
+    sent = run("--uid", "42", "{\"hi\":1}")
+    assert sent.stdout.endswith(" for 1 devices, 1 of them connected\n"), sent
+    device.wait(lambda fact: fact["on"] == "event" and fact["args"] == [{"data": {"hi": 1}}], since=since)
+    refusal = run("--all", "{")
+    assert (refusal.returncode, refusal.stderr.split(":")[0]) == (1, "invalid_json")
+
