@@ -14,11 +14,18 @@ struct Reader {
     head: String,
 }
 
-/// One block of a stream: its id, and its data if it has any.
+/// One block of a stream: its data, if it has any.
 #[derive(Debug, PartialEq)]
 struct Block {
-    id: String,
     data: Option<Value>,
+}
+
+impl Block {
+    fn new(id: String, data: Option<String>) -> Self {
+        let data: Option<Value> = data.map(|text| serde_json::from_str(&text).unwrap());
+        assert!(data.as_ref().is_none_or(|data| data["id"] == id.as_str()), "{id} {data:?}");
+        Self { data }
+    }
 }
 
 impl Reader {
@@ -34,25 +41,27 @@ impl Reader {
         Self { lines, head }
     }
 
-    /// The next event, behind what only keeps the stream open; None: the end.
+    /// A line; empty at the end.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// The next block that has an id; None: the end.
     fn next(&mut self) -> Option<Block> {
-        let mut id = None;
+        let (mut id, mut data) = (None, None);
         loop {
-            let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
+            let line = self.line();
+            if line.is_empty() {
                 return None;
-            }
-            let line = line.strip_suffix('\n').unwrap();
-            if let Some(text) = line.strip_prefix("id: ") {
-                id = Some(text.to_owned());
+            } else if let Some(text) = line.strip_prefix("id: ") {
+                id = Some(text.trim_end().to_owned());
             } else if let Some(text) = line.strip_prefix("data: ") {
-                let block = Block { id: id.unwrap(), data: Some(serde_json::from_str(text).unwrap()) };
-                assert_eq!(block.data.as_ref().unwrap()["id"], block.id.as_str());
-                return Some(block);
-            } else if line.is_empty() {
-                if let Some(id) = id.take() {
-                    return Some(Block { id, data: None });
-                }
+                data = Some(text.to_owned());
+            }
+            if let Some(id) = id.take_if(|_| line == "\n") {
+                return Some(Block::new(id, data));
             }
         }
     }
