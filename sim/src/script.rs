@@ -3,6 +3,7 @@
 //! It decides nothing and checks nothing but the model's own promises; what a phone saw and what the writer was told is
 //! for the test to look at.
 
+use tidings_delivery::Config;
 use tidings_engineio::{Exchange, Input};
 use tidings_json::Json;
 use tidings_model::{Content, Dev, Position, Request};
@@ -24,7 +25,11 @@ pub struct Script {
 impl Script {
     /// Phones by library and user; nobody is connected, and their apps listen as soon as they are registered.
     pub fn new(phones: &[(Kind, usize)]) -> Self {
-        let mut world = World::new(1, history::config(None), phones.len());
+        Self::configured(phones, history::config(None))
+    }
+
+    pub fn configured(phones: &[(Kind, usize)], config: Config) -> Self {
+        let mut world = World::new(1, config, phones.len());
         for (n, (phone, (kind, uid))) in world.phones.iter_mut().zip(phones).enumerate() {
             (phone.kind, phone.uid, phone.in_query, phone.twin, phone.listens_after) = (*kind, *uid, false, false, 0);
             phone.addr = [10, 0, 0, n as u8 + 1].into();

@@ -486,6 +486,7 @@ impl World {
             | Request::Leave(_)
             | Request::Report(_)
             | Request::Overflow(_)
+            | Request::Emit(_)
             | Request::Publish(_)
             | Request::Count(_)
             | Request::Connected(_)

@@ -22,7 +22,7 @@ mod waiting;
 pub use crate::drain::Running;
 pub use access::{Caller, Credential, Knock, Needs, StandingKey};
 pub use administer::{AppEdit, Given, KeyEdit, KeyWish};
-pub use events::EventsError;
+pub use events::{EventsError, FollowError, Following};
 pub use publish::{Pending, Receipt, Waited};
 pub use quota::Allowance;
 pub use timeline::Told;
@@ -34,6 +34,9 @@ use waiting::Waiting;
 const READS_MAX: usize = 8;
 /// Callers that wait for an event at once; more are answered with what is there.
 const WAITERS_MAX: usize = 1000;
+
+/// Callers that follow the events at once; more are refused.
+const FOLLOWERS_MAX: usize = 256;
 
 /// A handle; cloning is cheap.
 #[derive(Clone)]
@@ -49,6 +52,7 @@ struct Inner {
     appended: watch::Receiver<Position>,
     reads: Semaphore,
     waiters: Semaphore,
+    followers: Arc<Semaphore>,
     waiting: Arc<Waiting>,
     waiting_callers: Semaphore,
 }
@@ -64,9 +68,22 @@ impl Executor {
             sender.send_replace(batch.upto);
         }));
         let (reads, waiters) = (Semaphore::new(READS_MAX), Semaphore::new(WAITERS_MAX));
+        let followers = Arc::new(Semaphore::new(FOLLOWERS_MAX));
         let quotas = Quotas::new(&limits);
         let waiting_callers = Semaphore::new(limits.waiting_callers);
-        Self(Arc::new(Inner { store, limits, quotas, standing, drain: Drain::new(), appended, reads, waiters, waiting, waiting_callers }))
+        Self(Arc::new(Inner {
+            store,
+            limits,
+            quotas,
+            standing,
+            drain: Drain::new(),
+            appended,
+            reads,
+            waiters,
+            followers,
+            waiting,
+            waiting_callers,
+        }))
     }
 
     /// Lets a request in that wants something stored. Refused once the process is stopping.

@@ -16,8 +16,8 @@ mod page_events;
 pub use door::{Backend, Config, StartError};
 pub use error::status;
 pub use executor::{
-    Allowance, AppEdit, AskError, Caller, Credential, Device, EventsError, Executor, Given, KeyEdit, KeyWish, Knock, Needs, Pending,
-    Receipt, Running, StandingKey, Told, User, Waited,
+    Allowance, AppEdit, AskError, Caller, Credential, Device, EventsError, Executor, FollowError, Following, Given, KeyEdit, KeyWish,
+    Knock, Needs, Pending, Receipt, Running, StandingKey, Told, User, Waited,
 };
 pub use http::calls::Calls;
 pub use http::demo::Demo;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tidings_engineio::Settings;
 use tidings_model::Limits;
 
+use crate::pattern::Pattern;
+
 /// Who may register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
@@ -44,6 +46,8 @@ pub struct Config {
     pub proxy_tunnels: bool,
     /// Events beyond the contract that devices may send: whoever runs the roster hears them.
     pub heard: Vec<String>,
+    /// Events beyond the contract that the business server is told; what is heard is not among them.
+    pub client_events: Vec<Pattern>,
     pub limits: Limits,
     /// For public socket ids; not secret.
     pub seed: u64,
@@ -75,6 +79,11 @@ pub enum Planted {
 }
 
 impl Config {
+    /// Whether the business server is told of events with this name.
+    pub(crate) fn relays(&self, name: &str) -> bool {
+        self.client_events.iter().any(|pattern| pattern.matches(name))
+    }
+
     pub(crate) fn hears(&self, name: &str) -> bool {
         self.heard.iter().any(|heard| heard == name)
     }
@@ -100,6 +109,7 @@ impl Default for Config {
             slow_proof: false,
             proxy_tunnels: true,
             heard: Vec::new(),
+            client_events: Vec::new(),
             limits: Limits::default(),
             seed: 0,
             planted: None,

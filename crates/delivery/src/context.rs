@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tidings_engineio::{Action, Moment};
 use tidings_json::Json;
-use tidings_model::{Dev, DirectProof, Directory, MessageId, Millis, Position};
+use tidings_model::{ClientEvent, Dev, DirectProof, Directory, MessageId, Millis, Position};
 
 use crate::config::Config;
 use crate::output::{Heard, Output};
@@ -54,6 +54,8 @@ pub(crate) enum Effect {
     /// A proof of a registration that the socket served before.
     FormerProven(FormerProof),
     Report(Said),
+    /// An event for the business server; and the ack that it asks for.
+    Emit(ClientEvent, Option<u64>),
     /// An event beyond the contract that somebody wants to hear; and the ack that it asks for.
     Heard(Heard, Option<u64>),
     /// A page event from a device that may not send one, and nobody to tell.

@@ -11,6 +11,7 @@ mod encoded;
 mod intent;
 mod mark;
 mod output;
+mod pattern;
 mod proof;
 mod query;
 mod rate;
@@ -21,4 +22,5 @@ mod stream;
 
 pub use config::{Config, DirectEvent, Planted, Registration};
 pub use output::{Heard, Output, Query, Saying, Ticket};
+pub use pattern::Pattern;
 pub use roster::{Client, Counters, Found, Roster, Traveller};

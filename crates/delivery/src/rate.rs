@@ -1,4 +1,4 @@
-//! How often a socket may register and report.
+//! How often a socket may register, report and emit.
 
 use std::time::Duration;
 
@@ -24,11 +24,12 @@ impl Rate {
     }
 }
 
-/// Allocated when a socket first registers or reports.
+/// Allocated when a socket first registers, reports or emits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rates {
     pub(crate) registers: Rate,
     pub(crate) reports: Rate,
+    pub(crate) client_events: Rate,
 }
 
 /// Questions of their own that a worker may ask in a second; beyond it they wait for the next second, or a heartbeat.

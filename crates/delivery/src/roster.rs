@@ -305,6 +305,7 @@ impl Roster {
             Effect::Proven => self.saving.dirty(slot),
             Effect::FormerProven(proof) => self.saving.former(proof),
             Effect::Report(said) => self.report(slot, said),
+            Effect::Emit(event, ack) => self.emit(slot, event, ack),
             Effect::Heard(heard, ack) => self.heard(slot, heard, ack),
             Effect::RegisterRefused => self.counters.refused_registers += 1,
             Effect::Ignored => self.counters.ignored_page_events += 1,

@@ -198,7 +198,7 @@ impl Devices {
     fn ask(&mut self, ticket: Ticket, request: Request) {
         let refused = if self.unsent.is_empty() { self.send(ticket, request) } else { Some((ticket, request)) };
         let Some((ticket, request)) = refused else { return };
-        if matches!(request, Request::Register(_) | Request::Report(_)) {
+        if matches!(request, Request::Register(_) | Request::Report(_) | Request::Emit(_)) {
             let refusal = Refusal::new(Code::Overloaded, "the server is busy, try again");
             return self.roster.answer(self.now, ticket, Answer::Refused(refusal));
         }

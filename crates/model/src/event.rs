@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tidings_json::Json;
 
-use crate::{AppName, DeviceId, MessageId, Millis, Position, Proof, State, Token, Uid};
+use crate::{AppName, DeviceId, EventName, MessageId, Millis, Position, Proof, State, Token, Uid};
 
 /// `<seq>-<n>`: the n-th item of the fact at `seq`. Fixed for ever, so it dedupes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,7 @@ types! {
     DeviceOnline = "device.online",
     DeviceOffline = "device.offline",
     MessageReported = "message.reported",
+    ClientEvent = "client.event",
 }
 
 /// One line of the outbox.
@@ -94,11 +95,26 @@ pub struct Told {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    Registered { who: Who, first: bool },
-    Unregistered { who: Who },
-    Online { who: Who },
-    Offline { who: Who },
+    Registered {
+        who: Who,
+        first: bool,
+    },
+    Unregistered {
+        who: Who,
+    },
+    Online {
+        who: Who,
+    },
+    Offline {
+        who: Who,
+    },
     Reported(Told),
+    /// An app emitted it; `args` is an array.
+    Emitted {
+        who: Who,
+        event_name: EventName,
+        args: Json,
+    },
 }
 
 impl What {
@@ -109,6 +125,7 @@ impl What {
             Self::Online { .. } => EventType::DeviceOnline,
             Self::Offline { .. } => EventType::DeviceOffline,
             Self::Reported(_) => EventType::MessageReported,
+            Self::Emitted { .. } => EventType::ClientEvent,
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tidings_json::Json;
 
 use crate::{
-    ApiKey, App, AppNo, Content, Dev, DeviceId, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof, RegNo, State,
-    Target, Targets, Token, Uid, UserNo,
+    ApiKey, App, AppNo, Content, Dev, DeviceId, EventName, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof, RegNo,
+    State, Target, Targets, Token, Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub enum Fact {
     Proven(Proven),
     Reported(Reported),
     Overflowed(Overflowed),
+    ClientEvent(ClientEvent),
 }
 
 /// First fact of each process, durable before a door opens.
@@ -172,6 +173,17 @@ pub struct Reported {
     /// With `state`: the grade it is known by.
     pub proof: Option<Proof>,
     pub status: Json,
+}
+
+/// What an app emitted itself, for its business server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientEvent {
+    pub reg: RegNo,
+    /// Whose mailbox the socket reads; None: an extra.
+    pub dev: Option<Dev>,
+    pub event_name: EventName,
+    /// An array: the event's arguments as they came.
+    pub args: Json,
 }
 
 /// A read found more than a mailbox may hold: `count` messages in (after, upto] were cut.

@@ -14,6 +14,7 @@ pub struct Limits {
     pub sockets_per_uid: usize,
     pub registers_per_socket_per_min: u32,
     pub reports_per_socket_per_min: u32,
+    pub client_events_per_socket_per_min: u32,
     /// New registrations of one address in an hour; 0: off.
     pub registrations_per_address_per_hour: u32,
     /// What may wait in memory for one socket, and for the whole node; beyond it the socket is behind.
@@ -89,6 +90,7 @@ impl Default for Limits {
             sockets_per_uid: 50,
             registers_per_socket_per_min: 30,
             reports_per_socket_per_min: 60,
+            client_events_per_socket_per_min: 60,
             registrations_per_address_per_hour: 0,
             socket_queue_messages: 256,
             socket_queue_bytes: 1 << 20,

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 
-use crate::{Administer, AppNo, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid};
+use crate::{
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid,
+};
 
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -14,6 +16,8 @@ pub enum Request {
     Prove(Proofs),
     Report(Report),
     Overflow(Overflowed),
+    /// An event of an app for its business server.
+    Emit(ClientEvent),
     Publish(Draft),
     Administer(Administer),
     /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].

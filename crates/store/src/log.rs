@@ -86,7 +86,13 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
         }
         Fact::AppPut(_) | Fact::AppGone(_) => u64::MAX,
         Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
-        Fact::Started(_) | Fact::Tick | Fact::Presence(_) | Fact::Proven(_) | Fact::Reported(_) | Fact::Overflowed(_) => 0,
+        Fact::Started(_)
+        | Fact::Tick
+        | Fact::Presence(_)
+        | Fact::Proven(_)
+        | Fact::Reported(_)
+        | Fact::Overflowed(_)
+        | Fact::ClientEvent(_) => 0,
     };
     Entry { at, time, fact, concerns }
 }

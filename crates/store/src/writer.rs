@@ -142,6 +142,7 @@ impl<B: Beneath, T> Writer<B, T> {
             }
             Request::Prove(proofs) => self.prove(proofs),
             Request::Report(report) => self.report(report),
+            Request::Emit(event) => self.emit(event),
             Request::Overflow(overflow) => self.overflow(overflow),
             Request::Publish(draft) => self.publish(draft),
             Request::Administer(ask) => self.administer(ask),

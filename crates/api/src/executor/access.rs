@@ -181,12 +181,23 @@ impl Executor {
 
     /// Lets a caller in, or says why not. `invalid_key`, `expired_key`, `scope_denied`, `not_found` (the app), `app_disabled`, `rate_limited`, in this order.
     pub fn let_in(&self, knock: &Knock<'_>) -> Result<Caller, Refusal> {
-        let identity = match (knock.needs, self.is_keyless()) {
-            (Needs::Nothing, _) | (_, true) => Identity { home: AppNo::DEFAULT, scopes: Scopes::EVERY },
-            (Needs::Key | Needs::KeyElsewhere | Needs::Scope(_), false) => self.identify(&knock.credential)?,
-        };
+        let identity = self.who(knock)?;
         identity.may(knock.needs)?;
         self.enter(&identity, knock)
+    }
+
+    /// Whether a caller who was let in may still be there; it costs no call.
+    pub fn still(&self, knock: &Knock<'_>) -> Result<(), Refusal> {
+        let identity = self.who(knock)?;
+        identity.may(knock.needs)?;
+        self.app_of(&identity, knock).map(|_| ())
+    }
+
+    fn who(&self, knock: &Knock<'_>) -> Result<Identity, Refusal> {
+        match (knock.needs, self.is_keyless()) {
+            (Needs::Nothing, _) | (_, true) => Ok(Identity { home: AppNo::DEFAULT, scopes: Scopes::EVERY }),
+            (Needs::Key | Needs::KeyElsewhere | Needs::Scope(_), false) => self.identify(&knock.credential),
+        }
     }
 
     fn identify(&self, credential: &Credential<'_>) -> Result<Identity, Refusal> {
@@ -213,7 +224,17 @@ impl Executor {
     }
 
     fn enter(&self, identity: &Identity, knock: &Knock<'_>) -> Result<Caller, Refusal> {
-        let rules = identity.home == AppNo::DEFAULT && identity.scopes.has(Scope::Admin);
+        let app = self.app_of(identity, knock)?;
+        let allowance = match knock.needs {
+            Needs::Nothing => None,
+            Needs::Key | Needs::KeyElsewhere | Needs::Scope(_) => self.0.quotas.call(app, self.0.store.now())?,
+        };
+        Ok(Caller { app, named: knock.app.is_some(), scopes: identity.scopes, rules: identity.rules(), allowance })
+    }
+
+    /// The app that the call is for, if it is open to the caller.
+    fn app_of(&self, identity: &Identity, knock: &Knock<'_>) -> Result<AppNo, Refusal> {
+        let rules = identity.rules();
         let directory = self.0.store.directory();
         let app = match knock.app {
             None => directory.app(identity.home),
@@ -226,15 +247,16 @@ impl Executor {
         if is_shut && knock.needs != Needs::Nothing {
             return Err(Refusal::new(Code::AppDisabled, "the app is disabled"));
         }
-        let allowance = match knock.needs {
-            Needs::Nothing => None,
-            Needs::Key | Needs::KeyElsewhere | Needs::Scope(_) => self.0.quotas.call(app.no, self.0.store.now())?,
-        };
-        Ok(Caller { app: app.no, named: knock.app.is_some(), scopes: identity.scopes, rules, allowance })
+        Ok(app.no)
     }
 }
 
 impl Identity {
+    /// It administers `/`.
+    fn rules(&self) -> bool {
+        self.home == AppNo::DEFAULT && self.scopes.has(Scope::Admin)
+    }
+
     fn may(&self, needs: Needs) -> Result<(), Refusal> {
         let enough = needs.scopes();
         match enough.first() {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tidings_model::EventId;
+use tidings_model::{Code, EventId, Refusal};
 use tidings_store::{EventPage, EventQuery, EventsError as StoreError};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -21,11 +22,30 @@ pub enum EventsError {
     Broken(String),
 }
 
+/// Why a caller does not follow the events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FollowError {
+    /// `rate_limited`: there are too many of them.
+    Refused(Refusal),
+    Events(EventsError),
+}
+
 impl Executor {
     /// The events behind the cursor; where there are none, those that come within `wait`. A drain ends the wait.
-    pub async fn events(&self, mut query: EventQuery, wait: Duration) -> Result<EventPage, EventsError> {
+    pub async fn events(&self, query: EventQuery, wait: Duration) -> Result<EventPage, EventsError> {
         let _waiter = (!wait.is_zero()).then(|| self.0.waiters.try_acquire().ok()).flatten();
-        let patience = sleep(if _waiter.is_some() { wait } else { Duration::ZERO });
+        self.await_events(query, if _waiter.is_some() { wait } else { Duration::ZERO }).await
+    }
+
+    /// The events behind the cursor and all that come, for as long as the answer is kept. The first page is read at once.
+    pub async fn follow(&self, query: EventQuery) -> Result<Following, FollowError> {
+        let place = self.0.followers.clone().try_acquire_owned().map_err(|_| FollowError::Refused(crowded()))?;
+        let page = self.page(query.clone()).await.map_err(FollowError::Events)?;
+        Ok(Following { executor: self.clone(), query, first: Some(page), _place: place })
+    }
+
+    async fn await_events(&self, mut query: EventQuery, wait: Duration) -> Result<EventPage, EventsError> {
+        let patience = sleep(wait);
         tokio::pin!(patience);
         let mut appended = self.0.appended.clone();
         loop {
@@ -55,6 +75,36 @@ impl Executor {
             StoreError::Read(error) => broken(&error),
         })
     }
+}
+
+/// A caller who stays: nothing is read for it before it has taken what was.
+pub struct Following {
+    executor: Executor,
+    query: EventQuery,
+    first: Option<EventPage>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Following {
+    /// The next page: an empty one where none came within `wait`. None: the server stops.
+    pub async fn next(&mut self, wait: Duration) -> Result<Option<EventPage>, EventsError> {
+        if let Some(page) = self.first.take() {
+            self.query.after = Some(page.next);
+            return Ok(Some(page));
+        }
+        if self.executor.0.drain.has_begun() {
+            return Ok(None);
+        }
+        let page = self.executor.await_events(self.query.clone(), wait).await?;
+        self.query.after = Some(page.next);
+        Ok(Some(page))
+    }
+}
+
+fn crowded() -> Refusal {
+    let mut refusal = Refusal::new(Code::RateLimited, "as many callers follow the events as this server takes; read them in pages");
+    refusal.retry_after_ms = Some(5000);
+    refusal
 }
 
 /// Resolves when there is something to look at.

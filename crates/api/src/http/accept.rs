@@ -4,12 +4,22 @@ use axum::http::{HeaderMap, header};
 
 /// JSON is asked for by its name; `*/*`, which every tool sends, is not a wish.
 pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(names_json)
+    wants(headers, "application/json")
 }
 
-fn names_json(range: &str) -> bool {
+/// A stream of server-sent events, by its name, too.
+pub(crate) fn wants_stream(headers: &HeaderMap) -> bool {
+    wants(headers, "text/event-stream")
+}
+
+fn wants(headers: &HeaderMap, kind: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| names(range, kind))
+}
+
+fn names(range: &str, kind: &str) -> bool {
     let mut parts = range.split(';').map(str::trim);
-    let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let named = parts.next().is_some_and(|named| named.eq_ignore_ascii_case(kind));
     named && !parts.any(refuses)
 }
 

@@ -33,6 +33,7 @@ fn data(what: &What) -> String {
                 .raw("reason", "null")
                 .text_or_null("meta", meta.as_deref())
         }
+        What::Emitted { who, event_name, args } => whom(&mut data, who).text("event_name", event_name.as_str()).raw("args", args),
     };
     data.finish()
 }

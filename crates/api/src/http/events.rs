@@ -1,4 +1,4 @@
-//! `GET /v1/events`: the outbox as lines of JSON.
+//! `GET /v1/events`: the outbox as lines of JSON, a page at a time; `stream` is the same without an end.
 
 use std::time::Duration;
 
@@ -9,14 +9,19 @@ use tidings_model::{AppNo, Code, EventId, EventType, Refusal};
 use tidings_store::{EventPage, EventQuery};
 
 use super::query::Query;
-use super::{Face, answer, caller, event};
+use super::{Face, accept, answer, caller, event};
 use crate::error::Failure;
-use crate::executor::EventsError;
+use crate::executor::{EventsError, FollowError};
+
+mod stream;
 
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("tidings-next-cursor");
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let app = caller::of(request.extensions())?.app();
+    if accept::wants_stream(request.headers()) {
+        return stream::open(&face, app, request.uri().query().unwrap_or_default(), request.headers()).await;
+    }
     let (query, wait) = read(app, request.uri().query().unwrap_or_default())?;
     let page = face.executor.events(query, wait).await?;
     Ok(lines(&page))
@@ -24,7 +29,7 @@ pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Re
 
 fn read(app: AppNo, text: &str) -> Result<(EventQuery, Duration), Failure> {
     let query = Query::read(text, &["cursor", "types", "limit", "wait_s"])?;
-    let after = query.text("cursor").map(cursor).transpose()?;
+    let after = query.text("cursor").map(|text| cursor("cursor", text)).transpose()?;
     let types = query.text("types").map(types).transpose()?;
     let limit = query.number("limit", 100, (1, 1000))?;
     let wait = query.number("wait_s", 0, (0, 60))?;
@@ -32,8 +37,8 @@ fn read(app: AppNo, text: &str) -> Result<(EventQuery, Duration), Failure> {
     Ok((EventQuery { app, after, types, limit }, Duration::from_secs(wait)))
 }
 
-fn cursor(text: &str) -> Result<EventId, Failure> {
-    text.parse().map_err(|_| Failure::invalid("cursor", "must be the id of an event, or a Tidings-Next-Cursor"))
+fn cursor(field: &'static str, text: &str) -> Result<EventId, Failure> {
+    text.parse().map_err(|_| Failure::invalid(field, "must be the id of an event, or a Tidings-Next-Cursor"))
 }
 
 fn types(text: &str) -> Result<Vec<EventType>, Failure> {
@@ -65,6 +70,15 @@ impl From<EventsError> for Failure {
                 refusal.into()
             }
             EventsError::Broken(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<FollowError> for Failure {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Refused(refusal) => refusal.into(),
+            FollowError::Events(error) => error.into(),
         }
     }
 }

@@ -119,7 +119,8 @@ impl Roster {
             | Fact::Ghost(_)
             | Fact::Proven(_)
             | Fact::Reported(_)
-            | Fact::Overflowed(_) => {}
+            | Fact::Overflowed(_)
+            | Fact::ClientEvent(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! Becoming somebody: a register's way to its worker, to the writer and back; who leaves, who is displaced.
 
 use tidings_engineio::{Goodbye, Moment};
-use tidings_model::{Adopt, Answer, Attached, Dev, Leave, Refusal, Register, Report, Request, SocketId, Verdict, worker_of};
+use tidings_model::{Adopt, Answer, Attached, ClientEvent, Dev, Leave, Refusal, Register, Report, Request, SocketId, Verdict, worker_of};
 
 use super::{Roster, Seat};
 use crate::context::Said;
@@ -276,14 +276,17 @@ impl Roster {
             written: registered.map(|_| session.written()).unwrap_or_default(),
             status: said.status,
         };
-        let ticket = match said.ack {
-            Some(_) => Ticket { ack: said.ack, ..session.ticket(slot) },
-            None => Ticket::NOBODY,
-        };
+        let ticket = answered_to(session.ticket(slot), said.ack);
         self.out.push_back(Output::Ask(ticket, Request::Report(report)));
     }
 
-    /// A report's answer goes to the socket that asked for an ack.
+    pub(super) fn emit(&mut self, slot: u32, event: ClientEvent, ack: Option<u64>) {
+        let Some(session) = self.sessions.get(slot) else { return };
+        let ticket = answered_to(session.ticket(slot), ack);
+        self.out.push_back(Output::Ask(ticket, Request::Emit(event)));
+    }
+
+    /// A report's or an event's answer goes to the socket that asked for an ack.
     pub(super) fn acked(&mut self, now: Moment, ticket: Ticket, id: u64, answer: &Answer) {
         let json = match answer {
             Answer::Refused(refusal) => format!("{{\"error\":{}}}", refusal_json(refusal)),
@@ -303,4 +306,9 @@ impl Roster {
             });
         }
     }
+}
+
+/// Where an answer goes that only an ack tells.
+fn answered_to(socket: Ticket, ack: Option<u64>) -> Ticket {
+    if ack.is_some() { Ticket { ack, ..socket } } else { Ticket::NOBODY }
 }

@@ -6,7 +6,7 @@ use crate::config::DirectEvent;
 use crate::context::Said;
 use crate::intent::{Intent, ReportedId};
 use crate::output::{Heard, Saying};
-use tidings_model::EventName;
+use tidings_model::{ClientEvent, EventName};
 use tidings_socketio::{Packet, PacketType, decode};
 
 impl Session {
@@ -70,7 +70,7 @@ impl Session {
         let Ok(event) = packet.event() else { return self.violate(cx) };
         // Whoever speaks on `/` means it.
         self.decide(cx);
-        if packet.kind.is_binary() && cx.config.hears(&event.name) {
+        if packet.kind.is_binary() && (cx.config.hears(&event.name) || cx.config.relays(&event.name)) {
             let refusal = Refusal::new(Code::InvalidField, "data must be JSON, binary is not carried").field("data");
             return self.refuse(cx, &refusal, event.id);
         }
@@ -104,6 +104,7 @@ impl Session {
                 self.awaited += u32::from(ack.is_some());
                 cx.effect(Effect::Heard(Heard { app: self.app, name: name.to_owned(), args }, ack));
             }
+            Ok(Intent::Unknown) if cx.config.relays(name) => self.emit(cx, name, args, ack),
             Ok(Intent::PageEvent) if ack.is_none() => cx.effect(Effect::Ignored),
             Ok(Intent::PageEvent | Intent::Unknown) => {
                 let refusal = Refusal::new(Code::Forbidden, "devices may not send this event");
@@ -190,6 +191,35 @@ impl Session {
         };
         self.awaited += u32::from(ack.is_some());
         cx.effect(Effect::Report(Said { status, id, inferred, ack }));
+    }
+
+    /// An event for the business server.
+    fn emit(&mut self, cx: &mut Context<'_>, name: &str, args: &[&str], ack: Option<u64>) {
+        let limit = cx.config.limits.client_events_per_socket_per_min;
+        if !self.rates.get_or_insert_default().client_events.allow(cx.now, limit) {
+            let refusal = Refusal::new(Code::RateLimited, format!("more than {limit} events a minute on this socket"));
+            return self.refuse(cx, &refusal, ack);
+        }
+        match self.client_event(name, args, cx.config.limits.payload) {
+            Err(refusal) => self.refuse(cx, &refusal, ack),
+            Ok(event) => {
+                self.awaited += u32::from(ack.is_some());
+                cx.effect(Effect::Emit(event, ack));
+            }
+        }
+    }
+
+    fn client_event(&self, name: &str, args: &[&str], payload: usize) -> Result<ClientEvent, Refusal> {
+        let forbidden = || Refusal::new(Code::Forbidden, "only a registered device may send events");
+        let registered = self.registered().ok_or_else(forbidden)?;
+        let invalid = |error| Refusal::new(Code::InvalidField, format!("the event's name {error}")).field("event_name");
+        let event_name = EventName::parse(name).map_err(invalid)?;
+        let args = format!("[{}]", args.join(","));
+        if args.len() > payload {
+            let refusal = Refusal::new(Code::PayloadTooLarge, format!("the arguments are {} bytes, the limit is {payload}", args.len()));
+            return Err(refusal.field("args").sizes(payload as u64, args.len() as u64));
+        }
+        Ok(ClientEvent { reg: registered.reg, dev: registered.dev, event_name, args: tidings_json::Json::trusted(args) })
     }
 
     pub(super) fn refuse(&mut self, cx: &mut Context<'_>, refusal: &Refusal, ack: Option<u64>) {

@@ -62,6 +62,7 @@ mod tag {
     pub(super) const PROVEN: u8 = 21;
     pub(super) const REPORTED: u8 = 22;
     pub(super) const OVERFLOWED: u8 = 23;
+    pub(super) const CLIENT_EVENT: u8 = 29;
 }
 
 pub(crate) use facts::{encode, proof, state};

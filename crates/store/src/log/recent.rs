@@ -91,6 +91,7 @@ pub(crate) fn weight(entry: &Entry) -> usize {
         Fact::Published(message) => message.content.bytes() + 300 + targets(message) * 4,
         Fact::Proven(proven) => proven.cursors.iter().map(|(_, devs)| 32 + devs.len() * 4).sum::<usize>() + proven.direct.len() * 32,
         Fact::Reported(report) => report.status.as_str().len() + 100,
+        Fact::ClientEvent(event) => event.args.as_str().len() + 150,
         Fact::Presence(presence) => presence.on.len() * 4 + presence.off.len() * 16,
         Fact::Registered(_) => 300,
         Fact::AppPut(_) | Fact::KeyPut(_) => 300,

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Adopt, Answer, AppNo, Attached, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, Fact, Idempotency, Leave, Lifetime,
-    MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId, State, Strictness,
-    Target, Targets, Token, Uid,
+    Adopt, Answer, AppNo, Attached, ClientEvent, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventName, Fact, Idempotency,
+    Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId,
+    State, Strictness, Target, Targets, Token, Uid,
 };
 
 use super::subject::Subject;
@@ -133,6 +133,7 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         8 if rng.one_in(4) => Act::Ask(Request::Count(draft(rng, known))),
         8..=11 => Act::Ask(Request::Publish(draft(rng, known))),
         12..=13 => prove(rng, known).map_or(Act::Advance(3), |proofs| Act::Ask(Request::Prove(proofs))),
+        14 if rng.one_in(3) => emit(rng, known).map_or(Act::Advance(5), |event| Act::Ask(Request::Emit(event))),
         14 => Act::Ask(Request::Report(report(rng, known))),
         15..=16 => read(rng, known).map_or(Act::Advance(4), Act::Read),
         17 if rng.one_in(4) => Act::Crash,
@@ -228,6 +229,12 @@ fn report(rng: &mut Rng, known: &Known) -> Report {
         written,
         status: Json::string("ok"),
     }
+}
+
+fn emit(rng: &mut Rng, known: &Known) -> Option<ClientEvent> {
+    let who = somebody(rng, known)?;
+    let args = Json::trusted(format!("[{}]", rng.below(9)));
+    Some(ClientEvent { reg: who.reg, dev: who.dev, event_name: EventName::trusted("cart"), args })
 }
 
 fn read(rng: &mut Rng, known: &Known) -> Option<MailboxQuery> {

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
-    Accepted, Adopt, Answer, Attached, Code, CollapseKey, Counted, Dev, Draft, Fact, Idempotency, Lifetime, Limits, MailboxQuery,
-    MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target, Targets, Token, Uid,
+    Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, Fact, Idempotency, Lifetime, Limits,
+    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target,
+    Targets, Token, Uid,
 };
 
 use super::history::{Act, Outcome};
@@ -91,6 +92,7 @@ impl Reference {
             (Act::Ask(Request::Count(draft)), Outcome::Answer(answer)) => self.count(draft, answer, facts, context),
             (Act::Ask(Request::Prove(proofs)), _) => self.prove(proofs, facts, context),
             (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),
+            (Act::Ask(Request::Emit(event)), Outcome::Answer(answer)) => self.emit(event, answer, facts, context),
             (Act::Ask(Request::Disconnect(named)), Outcome::Answer(answer)) => self.disconnect(named, answer, facts, context),
             (Act::Ask(Request::Erase(named)), Outcome::Answer(answer)) => self.erase(named, answer, facts, context),
             (Act::Read(query), Outcome::Page(page)) => self.read(query, page, context),
@@ -419,6 +421,16 @@ impl Reference {
         };
         assert_eq!(told.state.is_some(), proves.is_some(), "{context}");
         self.had.extend(proves);
+    }
+
+    fn emit(&self, event: &ClientEvent, answer: &Answer, facts: Facts<'_>, context: &str) {
+        let told: Vec<_> =
+            facts.iter().filter_map(|(.., fact)| if let Fact::ClientEvent(told) = fact { Some(told) } else { None }).collect();
+        if self.reg(event.reg).is_dead {
+            assert!(told.is_empty() && matches!(answer, Answer::Refused(_)), "{context}");
+        } else {
+            assert!(told == [event] && matches!(answer, Answer::Done), "{context}");
+        }
     }
 
     fn read(&mut self, query: &MailboxQuery, page: &Page, context: &str) {

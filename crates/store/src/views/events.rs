@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tidings_model::{
-    AppName, AppNo, Batch, DirectProof, Entry, Event, EventId, Fact, MessageId, Position, RegNo, Registered, Reported, Told, What, Who,
+    AppName, AppNo, Batch, ClientEvent, DirectProof, Entry, Event, EventId, Fact, MessageId, Position, RegNo, Registered, Reported, Told,
+    What, Who,
 };
 
 use super::{Base, Key, Reg, Row};
@@ -73,7 +74,7 @@ fn tell(source: &Source<'_>, query: &EventQuery, entry: &Entry, page: &mut Event
 /// How many items a fact has, for ever: a function of its tag.
 fn items(fact: &Fact) -> u32 {
     let count = match fact {
-        Fact::Registered(_) | Fact::Reported(_) => 1,
+        Fact::Registered(_) | Fact::Reported(_) | Fact::ClientEvent(_) => 1,
         Fact::Unregistered(fact) => fact.regs.len(),
         Fact::Presence(fact) => fact.on.len() + fact.off.len(),
         Fact::Proven(fact) => fact.direct.len(),
@@ -98,6 +99,7 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
         Fact::Presence(fact) => of_reg(source, fact.off.get(n - fact.on.len()).map(|(reg, _)| *reg), |who| What::Offline { who }),
         Fact::Proven(fact) => fact.direct.get(n).map_or(Ok(None), |proof| proven(source, proof)),
         Fact::Reported(fact) => reported(source, fact),
+        Fact::ClientEvent(fact) => of_reg(source, Some(fact.reg), |who| emitted(who, fact)),
         Fact::Started(_)
         | Fact::Tick
         | Fact::Ghost(_)
@@ -112,6 +114,10 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
 fn registered(fact: &Registered) -> What {
     let who = Who { uid: Some(fact.uid.clone()), token: Some(fact.token.clone()), device_id: fact.device_id.clone() };
     What::Registered { who, first: fact.first }
+}
+
+fn emitted(who: Who, fact: &ClientEvent) -> What {
+    What::Emitted { who, event_name: fact.event_name.clone(), args: fact.args.clone() }
 }
 
 /// None: nobody may read of it any more, as its user is erased.

@@ -15,7 +15,7 @@ use crate::ReadError;
 pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError> {
     let (at, time) = (entry.at, entry.time);
     match &*entry.fact {
-        Fact::Started(_) | Fact::Tick | Fact::Disconnected(_) => Ok(()),
+        Fact::Started(_) | Fact::Tick | Fact::Disconnected(_) | Fact::ClientEvent(_) => Ok(()),
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => {
             enter(Arc::make_mut(&mut rows.numbers().directory), &entry.fact);
             Ok(())

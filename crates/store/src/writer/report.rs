@@ -1,6 +1,7 @@
-//! What a device says of a message: recorded unchanged, linked where it can be, a proof where it names what it got.
+//! What a device says: of a message (recorded unchanged, linked where it can be, a proof where it names what it got), or to
+//! its business server.
 
-use tidings_model::{Answer, Dev, Fact, Position, Proof, Published, Report, Reported, State, Targets};
+use tidings_model::{Answer, ClientEvent, Code, Dev, Fact, Position, Proof, Published, Refusal, Report, Reported, State, Targets};
 
 use super::{Beneath, Writer};
 use crate::ReadError;
@@ -39,6 +40,20 @@ impl<B: Beneath, T> Writer<B, T> {
             status: ask.status.clone(),
         };
         self.put(Fact::Reported(fact), 0)?;
+        Ok(Answer::Done)
+    }
+
+    /// An event of an app, for as long as its registration lives.
+    pub(super) fn emit(&mut self, event: &ClientEvent) -> Result<Answer, ReadError> {
+        let lives = self.layers.reg(event.reg)?.is_some_and(|reg| reg.dead.is_none());
+        if !lives {
+            return Ok(Answer::Refused(Refusal::new(Code::Forbidden, "this registration has ended")));
+        }
+        let bytes = event.args.as_str().len() + event.event_name.as_str().len() + 32;
+        if let Err(refusal) = self.room(1, bytes) {
+            return Ok(Answer::Refused(refusal));
+        }
+        self.put(Fact::ClientEvent(event.clone()), 0)?;
         Ok(Answer::Done)
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tidings_delivery::DirectEvent;
+use tidings_delivery::{DirectEvent, Pattern};
 use tidings_gateway::http::{Cors, Network, Proxies};
 use tidings_model::Limits;
 use tidings_registration::Target;
@@ -385,6 +385,12 @@ pub(crate) const KEYS: &[Key] = &[
         form: Number(1, 10_000, |config, count| config.limits.reports_per_socket_per_min = small(count)),
     },
     Key {
+        name: "limits.client_events_per_socket_per_min",
+        default: "60",
+        says: "Events for the business server (sync.client_events) of one socket in a minute.",
+        form: Number(1, 10_000, |config, count| config.limits.client_events_per_socket_per_min = small(count)),
+    },
+    Key {
         name: "limits.registrations_per_address_per_hour",
         default: "0",
         says: "New registrations from one address in an hour. 0: no limit.",
@@ -431,6 +437,16 @@ pub(crate) const KEYS: &[Key] = &[
         default: "2419200",
         says: "How long it is kept what became of each message on each device, in seconds.",
         form: Number(DAY_S, 3650 * DAY_S, |config, s| config.limits.retention.receipts_s = s),
+    },
+    Key {
+        name: "sync.client_events",
+        default: "",
+        says: "Events that apps may emit to the business server, by name; * stands for any characters. GET /v1/events tells them as client.event.",
+        form: List(|config, names| {
+            let pattern = |name: &String| Pattern::parse(name).map_err(|error| format!("has {name:?}, which {error}"));
+            config.sessions.client_events = names.iter().map(pattern).collect::<Result<_, _>>()?;
+            Ok(())
+        }),
     },
     Key {
         name: "log.level",

@@ -1,5 +1,5 @@
 use tidings_json::Json;
-use tidings_model::{AppName, DeviceId, EventId, MessageId, Millis, Position, Proof, State, Token, Uid};
+use tidings_model::{AppName, DeviceId, EventId, EventName, MessageId, Millis, Position, Proof, State, Token, Uid};
 
 use super::*;
 
@@ -47,6 +47,13 @@ fn a_report_carries_its_status_as_it_came() {
             "message.reported {{\"message_id\":\"{id}\",{WHO},\"state\":\"reached\",\"proof\":\"engine\",\"status\":{{\"b\":1e400,\"a\":[0.10]}},\"inferred\":true,\"reason\":null,\"meta\":\"order \\\"7\\\"\"}}"
         )
     );
+}
+
+#[test]
+fn an_apps_event_carries_its_arguments_as_they_came() {
+    let args = Json::trusted(r#"[{"b":1e400,"a":0.10},null]"#);
+    let what = What::Emitted { who: somebody(), event_name: EventName::trusted("cart"), args };
+    assert_eq!(written(what), format!("client.event {{{WHO},\"event_name\":\"cart\",\"args\":[{{\"b\":1e400,\"a\":0.10}},null]}}"));
 }
 
 #[test]

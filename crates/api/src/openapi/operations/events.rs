@@ -6,8 +6,12 @@ use super::{ADDRESS, IN_APP, query};
 use crate::openapi::operation::{Answer, Header, Operation};
 use crate::openapi::schema::Schema;
 
-const NEXT: Header =
-    Header { name: "Tidings-Next-Cursor", schema: Schema::Text, says: "where to go on, also when nothing matched", always: true };
+const NEXT: Header = Header {
+    name: "Tidings-Next-Cursor",
+    schema: Schema::Text,
+    says: "where to go on, also when nothing matched; not of a stream",
+    always: false,
+};
 
 pub(super) const ALL: &[Operation] = &[Operation {
     method: "get",
@@ -25,6 +29,11 @@ pub(super) const ALL: &[Operation] = &[Operation {
         IN_APP,
     ],
     body: None,
-    answers: &[Answer { status: 200, says: "a page", content: &[("application/x-ndjson", Schema::Text)], headers: &[NEXT] }],
+    answers: &[Answer {
+        status: 200,
+        says: "a page",
+        content: &[("application/x-ndjson", Schema::Text), ("text/event-stream", Schema::Text)],
+        headers: &[NEXT],
+    }],
     refusals: &[ADDRESS, &[Code::CursorExpired]],
 }];

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Fact, Ghost, Idempotency,
-    Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started, State,
-    Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Fact, Ghost,
+    Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started,
+    State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag, tenancy};
@@ -42,6 +42,10 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
             put_reported(&mut head, fact)
         }
         Fact::Overflowed(fact) => put_overflowed(&mut head, fact),
+        Fact::ClientEvent(fact) => {
+            body.extend_from_slice(fact.args.as_str().as_bytes());
+            put_client_event(&mut head, fact)
+        }
     };
     Encoded { tag, head, body }
 }
@@ -56,7 +60,7 @@ fn version(fact: &Fact) -> u8 {
 
 pub(super) fn knows(tag: u8, version: u8) -> bool {
     let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
-    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED);
+    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED | tag::CLIENT_EVENT);
     known && version <= newest
 }
 
@@ -66,7 +70,7 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
     if version == 0 {
         return Err(Malformed("a fact has no version"));
     }
-    if !matches!(tag, tag::PUBLISHED | tag::REPORTED) && !body.is_empty() {
+    if !matches!(tag, tag::PUBLISHED | tag::REPORTED | tag::CLIENT_EVENT) && !body.is_empty() {
         return Err(Malformed("bytes are left over"));
     }
     let fact = match tag {
@@ -86,6 +90,7 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
         tag::OVERFLOWED => Fact::Overflowed(take_overflowed(&mut bytes)?),
+        tag::CLIENT_EVENT => Fact::ClientEvent(take_client_event(&mut bytes, body)?),
         _ => return Err(Malformed("an unknown tag")),
     };
     bytes.end()?;
@@ -430,5 +435,21 @@ fn take_overflowed(bytes: &mut Bytes<'_>) -> Taken<Overflowed> {
         upto: bytes.position()?,
         count: bytes.small()?,
         bytes: bytes.number()?,
+    })
+}
+
+fn put_client_event(head: &mut Vec<u8>, fact: &ClientEvent) -> u8 {
+    head.number(u64::from(fact.reg.0));
+    head.option(fact.dev, |head, dev| head.number(u64::from(dev.0)));
+    head.text(fact.event_name.as_str());
+    tag::CLIENT_EVENT
+}
+
+fn take_client_event(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<ClientEvent> {
+    Ok(ClientEvent {
+        reg: RegNo(bytes.small()?),
+        dev: bytes.option(|bytes| bytes.small().map(Dev))?,
+        event_name: EventName::trusted(bytes.text()?),
+        args: take_json(body)?,
     })
 }

@@ -6,9 +6,9 @@ use proptest::option;
 use proptest::prelude::*;
 use tidings_json::Json;
 use tidings_model::{
-    ApiKey, App, AppName, AppNo, Body, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Ghost,
-    Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced,
-    Reported, Scopes, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    ApiKey, App, AppName, AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased,
+    EventName, Ghost, Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo,
+    Registered, Replaced, Reported, Scopes, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
 use super::*;
@@ -190,6 +190,15 @@ fn proven_reported_and_overflowed_keep_their_bytes() {
 }
 
 #[test]
+fn an_event_of_an_app_keeps_its_bytes() {
+    let args = Json::parse(br#"["a",{"n":1e400}]"#).unwrap();
+    let event = ClientEvent { reg: RegNo(300), dev: Some(Dev(2)), event_name: EventName::trusted("cart"), args };
+    golden(&Fact::ClientEvent(event.clone()), 29, "01ac0201020463617274", r#"["a",{"n":1e400}]"#);
+    let extra = ClientEvent { dev: None, args: Json::trusted("[]"), ..event };
+    golden(&Fact::ClientEvent(extra), 29, "01ac02000463617274", "[]");
+}
+
+#[test]
 fn a_fact_of_a_later_build_is_named_and_stops_the_reader() {
     let at = Position::new(5123, 2);
     for (tag, version) in [(31, 1), (20, 3), (21, 2)] {
@@ -338,6 +347,13 @@ fn reported() -> impl Strategy<Value = Fact> {
         })
 }
 
+fn client_event() -> impl Strategy<Value = Fact> {
+    (any::<u32>(), option::of(any::<u32>()), text(), text()).prop_map(|(reg, dev, name, arg)| {
+        let args = Json::trusted(format!("[{}]", Json::string(&arg)));
+        Fact::ClientEvent(ClientEvent { reg: RegNo(reg), dev: dev.map(Dev), event_name: EventName::trusted(&name), args })
+    })
+}
+
 fn small_facts() -> impl Strategy<Value = Fact> {
     let started = (any::<u32>(), any::<u64>(), text(), any::<u64>())
         .prop_map(|(epoch, writer, build, after)| Fact::Started(Started { epoch, writer, build, after }));
@@ -375,7 +391,7 @@ fn tenancy() -> impl Strategy<Value = Fact> {
 }
 
 fn any_fact() -> impl Strategy<Value = Fact> {
-    prop_oneof![registered(), published().prop_map(Fact::Published), dressed(), proven(), reported(), small_facts()]
+    prop_oneof![registered(), published().prop_map(Fact::Published), dressed(), proven(), reported(), client_event(), small_facts()]
 }
 
 proptest! {

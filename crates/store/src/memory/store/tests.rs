@@ -2,8 +2,9 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Adopt, AppNo, Attached, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventType, Fact, Idempotency, Leave,
-    Lifetime, Named, Print, Proof, Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target, Targets, Token, Uid, What,
+    Accepted, Adopt, AppNo, Attached, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventName, EventType,
+    Fact, Idempotency, Leave, Lifetime, Named, Print, Proof, Proofs, Refusal, Register, Report, SocketId, State, Strictness, Target,
+    Targets, Token, Uid, What, Who,
 };
 
 use super::*;
@@ -737,4 +738,52 @@ fn a_register_behind_an_erasure_in_the_same_batch_is_a_new_user() {
     assert_eq!(after.displaced, None);
     let Answer::Accepted(accepted) = desk.ask(Request::Publish(to_uid("42"))) else { panic!("it is taken") };
     assert_eq!((accepted.devices, accepted.online), (1, 1));
+}
+
+fn emit(a: &Attached, name: &str, args: &str) -> Request {
+    let (event_name, args) = (EventName::trusted(name), Json::trusted(args));
+    Request::Emit(ClientEvent { reg: a.reg, dev: a.dev, event_name, args })
+}
+
+#[test]
+fn what_an_app_emits_is_told_in_order_and_with_whose_it_is() {
+    let mut desk = Desk::new();
+    let a = desk.attach(register("42", Some("phone"), 1, 1));
+    for n in 0..3 {
+        assert!(matches!(desk.ask(emit(&a, "cart", &format!("[{n},1e400]"))), Answer::Done));
+    }
+    let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![EventType::ClientEvent]), limit: 100 };
+    let told: Vec<_> = desk.store.events(&query).events.into_iter().map(|event| event.what).collect();
+    let who = Who { uid: Some(Uid::trusted("42")), token: Some(a.token.clone()), device_id: Some(DeviceId::trusted("phone")) };
+    let expected = (0..3).map(|n| What::Emitted {
+        who: who.clone(),
+        event_name: EventName::trusted("cart"),
+        args: Json::trusted(format!("[{n},1e400]")),
+    });
+    assert_eq!(told, expected.collect::<Vec<_>>());
+    assert!(desk.mail(a.dev.expect("a device"), a.cursor).is_empty(), "it is nobody's mail");
+}
+
+#[test]
+fn nobody_emits_for_a_registration_that_has_ended_and_nothing_is_told_of_an_erased_user() {
+    let mut desk = Desk::new();
+    let a = desk.attach(register("42", None, 1, 1));
+    desk.ask(emit(&a, "cart", "[]"));
+    desk.ask(Request::Erase(Named { app: AppNo::DEFAULT, uid: Uid::trusted("42") }));
+    let Answer::Refused(refusal) = desk.ask(emit(&a, "cart", "[]")) else { panic!("accepted") };
+    assert_eq!(refusal.code, Code::Forbidden);
+    assert_eq!(desk.events(EventType::ClientEvent), 0);
+}
+
+#[test]
+fn what_could_not_be_stored_is_not_acknowledged() {
+    for fault in [Fault::Full, Fault::UnknownLost] {
+        let mut desk = Desk::new();
+        let a = desk.attach(register("42", None, 1, 1));
+        let ticket = desk.queue(emit(&a, "cart", "[]"));
+        let answers = desk.round(fault);
+        let done = answers.iter().any(|(answered, answer)| *answered == ticket && matches!(answer, Answer::Done));
+        assert!(!done, "{fault:?}");
+        assert_eq!(desk.events(EventType::ClientEvent), 0);
+    }
 }
