@@ -11,7 +11,11 @@ mod tests;
 
 /// A pong counts only if the client has not left this much later: okhttp answers pings for events that a `disconnect()`
 /// then drops.
-pub(crate) const HOLD: Duration = Duration::from_millis(250);
+const HOLD_PONG: Duration = Duration::from_millis(250);
+
+/// So does the next GET: after a `disconnect()` the engine drops events and polls on until the POST of its `41` has left, up to
+/// 190 ms later in a page that polls by JSONP.
+const HOLD_POLL: Duration = Duration::from_millis(400);
 
 /// More direct messages than this unproven: the socket gets no more until it proves some.
 pub(crate) const DIRECTS_MAX: usize = 1024;
@@ -27,12 +31,20 @@ pub(crate) struct Proving {
     news: Vec<(Position, Proof, u32)>,
     /// Written direct messages that are not proven yet, with their log time.
     directs: VecDeque<(Position, Millis)>,
-    /// EIO3: pongs that wait out the 250 ms; the second one swallows later ones.
-    held: [Option<(u64, Moment)>; 2],
+    /// Pongs of EIO3 and GETs that wait whether the client stays; the second one swallows later ones.
+    held: [Option<Held>; 2],
     /// A question for live broadcasts is due.
     pub(crate) ask_at: Option<Moment>,
     /// Questions left unanswered in a row.
     pub(crate) misses: u8,
+}
+
+/// An answer that counts if the client has not left when it is due.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    mark: u64,
+    proof: Proof,
+    due: Moment,
 }
 
 impl Proving {
@@ -62,23 +74,24 @@ impl Proving {
         true
     }
 
-    /// A peer's pong for everything up to a mark: to be counted when the client has stayed.
-    pub(crate) fn hold(&mut self, mark: u64, now: Moment) {
-        let due = now + HOLD;
+    /// A pong or a GET for everything up to a mark: to be counted when the client has stayed.
+    pub(crate) fn hold(&mut self, mark: u64, proof: Proof, now: Moment) {
+        let wait = if proof == Proof::Poll { HOLD_POLL } else { HOLD_PONG };
+        let held = Some(Held { mark, proof, due: now + wait });
         match &mut self.held {
-            [first @ None, _] => *first = Some((mark, due)),
-            [_, second] => *second = Some((mark, due)),
+            [first @ None, _] => *first = held,
+            [_, second] => *second = held,
         }
     }
 
-    /// The mark of the next held pong that has waited long enough.
-    pub(crate) fn ripe(&mut self, now: Moment) -> Option<u64> {
-        let (mark, _) = self.held[0].filter(|(_, due)| *due <= now)?;
+    /// Mark and proof of the next one that has waited long enough.
+    pub(crate) fn ripe(&mut self, now: Moment) -> Option<(u64, Proof)> {
+        let held = self.held[0].filter(|held| held.due <= now)?;
         self.held = [self.held[1], None];
-        Some(mark)
+        Some((held.mark, held.proof))
     }
 
-    /// Pongs that still wait go on with the socket.
+    /// Those that still wait go on with the socket.
     pub(crate) fn inherit(&mut self, former: &mut Self) {
         self.held = std::mem::take(&mut former.held);
     }
@@ -94,12 +107,12 @@ impl Proving {
 
     /// The highest mark that waits.
     pub(crate) fn held_mark(&self) -> u64 {
-        self.held.iter().flatten().map(|(mark, _)| *mark).max().unwrap_or(0)
+        self.held.iter().flatten().map(|held| held.mark).max().unwrap_or(0)
     }
 
     /// When to look again.
     pub(crate) fn due(&self) -> Option<Moment> {
-        let held = self.held[0].map(|(_, due)| due);
+        let held = self.held[0].map(|held| held.due);
         [held, self.ask_at].into_iter().flatten().min()
     }
 

@@ -9,12 +9,12 @@ fn at(n: u64) -> Position {
 #[test]
 fn a_pong_ripens_after_250_ms_and_not_before() {
     let mut proving = Proving::starting_at(at(0));
-    proving.hold(7, Moment(1000));
+    proving.hold(7, Proof::Peer, Moment(1000));
     assert!(proving.is_holding());
     assert_eq!((proving.due(), proving.held_mark()), (Some(Moment(1250)), 7));
-    assert_eq!(proving.ripe(Moment(1249)), None);
-    assert_eq!(proving.ripe(Moment(1250)), Some(7));
-    assert_eq!(proving.ripe(Moment(1250)), None);
+    assert_eq!(proving.ripe(Moment(1249)).map(|(mark, _)| mark), None);
+    assert_eq!(proving.ripe(Moment(1250)).map(|(mark, _)| mark), Some(7));
+    assert_eq!(proving.ripe(Moment(1250)).map(|(mark, _)| mark), None);
     assert!(!proving.is_holding());
 }
 
@@ -22,28 +22,28 @@ fn a_pong_ripens_after_250_ms_and_not_before() {
 fn the_second_held_pong_swallows_later_ones_and_waits_for_itself() {
     let mut proving = Proving::starting_at(at(0));
     for (mark, now) in [(1, 1000), (2, 1100), (3, 1200)] {
-        proving.hold(mark, Moment(now));
+        proving.hold(mark, Proof::Peer, Moment(now));
     }
     assert_eq!(proving.held_mark(), 3);
-    assert_eq!(proving.ripe(Moment(1449)), Some(1));
-    assert_eq!(proving.ripe(Moment(1449)), None);
-    assert_eq!(proving.ripe(Moment(1450)), Some(3));
+    assert_eq!(proving.ripe(Moment(1449)).map(|(mark, _)| mark), Some(1));
+    assert_eq!(proving.ripe(Moment(1449)).map(|(mark, _)| mark), None);
+    assert_eq!(proving.ripe(Moment(1450)).map(|(mark, _)| mark), Some(3));
 }
 
 #[test]
 fn who_leaves_has_not_stayed_for_what_is_held() {
     let mut proving = Proving::starting_at(at(0));
-    proving.hold(1, Moment(1000));
+    proving.hold(1, Proof::Peer, Moment(1000));
     proving.forget_held();
-    assert_eq!(proving.ripe(Moment(9000)), None);
+    assert_eq!(proving.ripe(Moment(9000)).map(|(mark, _)| mark), None);
 }
 
 #[test]
 fn held_pongs_go_on_with_the_socket() {
     let (mut old, mut new) = (Proving::starting_at(at(0)), Proving::starting_at(at(0)));
-    old.hold(1, Moment(1000));
+    old.hold(1, Proof::Peer, Moment(1000));
     new.inherit(&mut old);
-    assert_eq!((old.ripe(Moment(2000)), new.ripe(Moment(2000))), (None, Some(1)));
+    assert_eq!((old.ripe(Moment(2000)).map(|(mark, _)| mark), new.ripe(Moment(2000)).map(|(mark, _)| mark)), (None, Some(1)));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_earlier_of_pong_and_question_is_due() {
     let mut proving = Proving::starting_at(at(0));
     assert_eq!(proving.due(), None);
     proving.ask_at = Some(Moment(1200));
-    proving.hold(1, Moment(1000));
+    proving.hold(1, Proof::Peer, Moment(1000));
     assert_eq!(proving.due(), Some(Moment(1200)));
     proving.ask_at = None;
     assert_eq!(proving.due(), Some(Moment(1250)));
@@ -103,4 +103,12 @@ fn a_report_without_an_id_speaks_of_exactly_one_outstanding_message() {
         assert_eq!(outstanding.end(), meant, "{written:?}");
         assert_eq!(outstanding.end(), None, "and ends all of them");
     }
+}
+
+#[test]
+fn a_poll_waits_longer_than_a_pong() {
+    let mut proving = Proving::default();
+    proving.hold(7, Proof::Poll, Moment(1000));
+    assert_eq!(proving.ripe(Moment(1399)), None);
+    assert_eq!(proving.ripe(Moment(1400)), Some((7, Proof::Poll)));
 }

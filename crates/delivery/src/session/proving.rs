@@ -20,12 +20,13 @@ impl Session {
         }
         match by {
             By::Peer if cx.config.planted == Some(Planted::NoHold) => self.count(cx, mark, Proof::Peer),
+            By::Poll if cx.config.planted == Some(Planted::NoHold) => self.count(cx, mark, Proof::Poll),
             By::Engine | By::Slow => self.count(cx, mark, Proof::Engine),
-            By::Poll => self.count(cx, mark, Proof::Poll),
+            By::Poll => self.hold_poll(cx, mark),
             By::Peer if self.peer.pongs_prove && !self.slow => {
                 if let Some(registered) = self.registered_mut() {
                     registered.proving.misses = 0;
-                    registered.proving.hold(mark, cx.now);
+                    registered.proving.hold(mark, Proof::Peer, cx.now);
                 }
             }
             By::Peer | By::Nothing => {}
@@ -33,10 +34,22 @@ impl Session {
         self.ask_if_unproven(cx);
     }
 
-    /// Pongs that have waited out their 250 ms, and the question that live broadcasts are due.
+    /// The client has asked for more: mail goes on at once, and counts when it has stayed.
+    fn hold_poll(&mut self, cx: &mut Context<'_>, mark: u64) {
+        let (epoch, at) = Epoch::of(mark);
+        if epoch == self.epoch {
+            self.stream.prove(at);
+        }
+        match self.registered_mut() {
+            Some(registered) => registered.proving.hold(mark, Proof::Poll, cx.now),
+            None => self.count(cx, mark, Proof::Poll),
+        }
+    }
+
+    /// What has waited out its time, and the question that live broadcasts are due.
     pub(super) fn time_proofs(&mut self, cx: &mut Context<'_>) {
-        while let Some(mark) = self.registered_mut().and_then(|registered| registered.proving.ripe(cx.now)) {
-            self.count(cx, mark, Proof::Peer);
+        while let Some((mark, proof)) = self.registered_mut().and_then(|registered| registered.proving.ripe(cx.now)) {
+            self.count(cx, mark, proof);
         }
         let Some(registered) = self.registered_mut() else { return };
         if registered.proving.ask_at.is_none_or(|at| cx.now < at) {
