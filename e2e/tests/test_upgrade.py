@@ -131,14 +131,16 @@ def reconnect(devices):
 
 @pytest.mark.parametrize("kind", MATRIX)
 def test_what_is_published_during_upgrades_arrives_in_order(published, kind):
-    """Over its connections nothing is lost (a later one may repeat what an earlier one did not prove); in each nothing comes twice."""
+    """Over its connections nothing is lost (a later one may repeat what an earlier one did not prove); in each nothing comes twice from `_register` on."""
     publisher, lives = published
     owed = set(publisher.owed(kind))
     assert len(owed) > 20
     assert {data for life in lives[kind] for part in life for data in part} >= owed
     for early, ordered in lives[kind]:
         assert [data for data in ordered if data != "end"] == sorted({*ordered} - {"end"})
-        assert not {*early} & {*ordered}
+        # Before `_register` answers of polling are not kept: nobody knows whether the last of them came, so they come again.
+        again = {*early} & {*ordered}
+        assert again == {*early[len(early) - len(again):]}
     assert lives[kind][-1][1][-1] == "end"
 
 
