@@ -130,8 +130,8 @@ def known(server, uid, credential):
 # --- who shows a good credential ---
 
 def test_a_jwt_is_taken_in_register_in_the_query_and_in_the_auth_object(by_jwt):
-    def device(uid, **query):
-        return Polling(by_jwt.devices_port, **query), uid
+    def device(who, **query):
+        return Polling(by_jwt.devices_port, **query), who
 
     in_register, _ = device("in register")
     in_register.ask("register", {"data": "in register", "auth": jwt("in register")})
