@@ -60,8 +60,9 @@ def test_every_transport_carries_and_proves_over_tls(server, device, kind, trans
     assert reported.until(is_proven, 20, time.monotonic)
 
 
-def test_a_reader_that_stops_for_a_while_over_tls_misses_nothing(server, device):
-    phone = device("js-4.8.4", "websocket", "42")
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_a_reader_that_stops_for_a_while_over_tls_misses_nothing(server, device, transport):
+    phone = device("js-4.8.4", transport, "42")
     phone.process.process.send_signal(signal.SIGSTOP)
     for number in range(900):
         server.backend.send([number, "x" * 3_900], uid="42")

@@ -338,8 +338,8 @@ impl<D: Door> Worker<D> {
     pub(super) fn send_page(&mut self, index: u32, ends: bool) {
         let page = std::mem::take(&mut self.buffers.page);
         let blocked = self.conns.get(index).is_some_and(|conn| conn.rest.is_some());
-        let sent = if blocked { 0 } else { self.send(index, &page) };
-        if sent < page.len() {
+        let waits = if blocked { Some(0) } else { self.send(index, &page) };
+        if let Some(sent) = waits {
             self.numbers.blocked += 1;
             self.hold(index, Bytes::copy_from_slice(&page[sent..]));
             if let Some(phase) = self.conns.get(index).and_then(Conn::phase) {

@@ -35,9 +35,7 @@ impl<D: Door> Worker<D> {
         if conn.rest.is_some() {
             return self.hold(index, bytes);
         }
-        let sent = self.send(index, &bytes);
-        let blocked = self.conns.get(index).is_some_and(|conn| conn.is_blocked());
-        if sent < bytes.len() || blocked {
+        if let Some(sent) = self.send(index, &bytes) {
             self.hold(index, bytes.slice(sent..));
             self.numbers.blocked += 1;
             if let Some(State::Socket(socket)) = self.conns.get(index).map(|conn| &conn.state)
@@ -49,20 +47,21 @@ impl<D: Door> Worker<D> {
         }
     }
 
-    /// How much the kernel took. An error takes everything: the connection's end is an event of its own.
-    pub(super) fn send(&mut self, index: u32, bytes: &[u8]) -> usize {
-        let Some(conn) = self.conns.get(index) else { return bytes.len() };
-        match conn.send(bytes) {
-            Ok(sent) => {
-                self.numbers.bytes_out += sent as u64;
-                sent
-            }
+    /// None: all of it has left. Some: so much was taken, and what is to be held waits behind it; with TLS that may be nothing,
+    /// while what was taken waits for the kernel. An error takes everything: the connection's end is an event of its own.
+    pub(super) fn send(&mut self, index: u32, bytes: &[u8]) -> Option<usize> {
+        let conn = self.conns.get(index)?;
+        let sent = match conn.send(bytes) {
+            Ok(sent) => sent,
             Err(Errno::AGAIN | Errno::INTR) => 0,
             Err(_) => {
                 self.come_back(index);
-                bytes.len()
+                return None;
             }
-        }
+        };
+        let waits = sent < bytes.len() || conn.is_blocked();
+        self.numbers.bytes_out += sent as u64;
+        waits.then_some(sent)
     }
 
     /// Keeps bytes until the kernel takes them.
