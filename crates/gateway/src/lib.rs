@@ -24,4 +24,5 @@ pub use door::{Client, Document, Door, Found, Output, Reception, Slot, Visit, Vi
 pub use gateway::{Gateway, StartError, WorkerDied};
 pub use inbox::{FEED_MAX, Mailbox, Refused, Sender, inbox};
 pub use metrics::{Gauge, Numbers};
+pub use slab::Slab;
 pub use tls::Certificate;

@@ -26,7 +26,7 @@ impl<T> Chunk<T> {
 
 /// The lowest chunks fill first, so the last ones empty.
 #[derive(Debug)]
-pub(crate) struct Slab<T> {
+pub struct Slab<T> {
     chunks: Vec<Option<Chunk<T>>>,
     /// No chunk before this one has room.
     open: usize,
@@ -40,14 +40,29 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.len
     }
 
-    pub(crate) fn insert(&mut self, value: T) -> u32 {
-        while self.chunks.get(self.open).is_some_and(|chunk| chunk.as_ref().is_some_and(|chunk| chunk.free == NONE)) {
-            self.open += 1;
-        }
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The key that the next `insert` will give.
+    pub fn vacancy(&self) -> u32 {
+        let at = self.first_open();
+        let place = self.chunks.get(at).and_then(Option::as_ref).map_or(0, |chunk| chunk.free);
+        (at * CHUNK) as u32 + u32::from(place)
+    }
+
+    /// The first chunk with room, or the place for one more.
+    fn first_open(&self) -> usize {
+        let full = |chunk: &&Option<Chunk<T>>| chunk.as_ref().is_some_and(|chunk| chunk.free == NONE);
+        self.open + self.chunks[self.open..].iter().take_while(full).count()
+    }
+
+    pub fn insert(&mut self, value: T) -> u32 {
+        self.open = self.first_open();
         if self.open == self.chunks.len() {
             self.chunks.push(None);
         }
@@ -61,21 +76,21 @@ impl<T> Slab<T> {
         (self.open * CHUNK) as u32 + u32::from(place)
     }
 
-    pub(crate) fn get(&self, key: u32) -> Option<&T> {
+    pub fn get(&self, key: u32) -> Option<&T> {
         match self.chunks.get(key as usize / CHUNK)?.as_ref()?.places.get(key as usize % CHUNK)? {
             Place::Used(value) => Some(value),
             Place::Free(_) => None,
         }
     }
 
-    pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut T> {
+    pub fn get_mut(&mut self, key: u32) -> Option<&mut T> {
         match self.chunks.get_mut(key as usize / CHUNK)?.as_mut()?.places.get_mut(key as usize % CHUNK)? {
             Place::Used(value) => Some(value),
             Place::Free(_) => None,
         }
     }
 
-    pub(crate) fn remove(&mut self, key: u32) -> Option<T> {
+    pub fn remove(&mut self, key: u32) -> Option<T> {
         let at = key as usize / CHUNK;
         let place = self.chunks.get_mut(at)?.as_mut()?;
         let entry = place.places.get_mut(key as usize % CHUNK)?;
@@ -94,7 +109,7 @@ impl<T> Slab<T> {
         Some(value)
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = u32> + '_ {
+    pub fn keys(&self) -> impl Iterator<Item = u32> + '_ {
         self.chunks.iter().enumerate().flat_map(|(at, chunk)| {
             let places = chunk.as_ref().map_or(&[][..], |chunk| &chunk.places);
             places.iter().enumerate().filter(|(_, place)| matches!(place, Place::Used(_))).map(move |(i, _)| (at * CHUNK + i) as u32)
@@ -105,6 +120,20 @@ impl<T> Slab<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_key_is_known_before_it_is_given() {
+        let mut slab = Slab::default();
+        for value in 0..3 * CHUNK {
+            let next = slab.vacancy();
+            assert_eq!(slab.insert(value), next);
+        }
+        for key in [600, 300, 5, 299] {
+            slab.remove(key);
+            let next = slab.vacancy();
+            assert_eq!(slab.insert(0), next);
+        }
+    }
 
     #[test]
     fn a_key_is_reused_and_an_empty_chunk_is_given_back() {

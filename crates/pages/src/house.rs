@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidings_api::{Declined, PageEvents};
 use tidings_engineio::{Action, Engine, Event, Events, Fault, Frame, Goodbye, Input, Moment, Opening, Outgoing, Response, Settings, Sid};
-use tidings_gateway::{Client, Door, Found, Output, Sender, Slot};
+use tidings_gateway::{Client, Door, Found, Output, Sender, Slab, Slot};
 use tidings_model::MessageId;
 
 use crate::talk::{Broken, Call, Talk, Wish};
@@ -39,41 +39,19 @@ pub(crate) struct Pages {
     connect_timeout: Duration,
     events: PageEvents,
     mail: Sender<Answered>,
-    sessions: Vec<Option<Session>>,
-    free: Vec<u32>,
+    sessions: Slab<Session>,
     out: VecDeque<Output>,
     draining: bool,
 }
 
 impl Pages {
     pub(crate) fn new(settings: Settings, connect_timeout: Duration, events: PageEvents, mail: Sender<Answered>) -> Self {
-        Self { settings, connect_timeout, events, mail, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new(), draining: false }
-    }
-
-    fn session(&self, slot: Slot) -> Option<&Session> {
-        self.sessions.get(slot.0 as usize)?.as_ref()
-    }
-
-    fn move_in(&mut self, session: Session) -> Slot {
-        let slot = self.vacancy();
-        if self.free.pop().is_none() {
-            self.sessions.push(None);
-        }
-        self.sessions[slot.0 as usize] = Some(session);
-        slot
-    }
-
-    fn move_out(&mut self, slot: Slot) -> Option<Session> {
-        let session = self.sessions.get_mut(slot.0 as usize)?.take();
-        if session.is_some() {
-            self.free.push(slot.0);
-        }
-        session
+        Self { settings, connect_timeout, events, mail, sessions: Slab::default(), out: VecDeque::new(), draining: false }
     }
 
     /// Drives one session: its engine first, then what that heard.
     fn drive<'a>(&mut self, now: Moment, slot: Slot, step: impl FnOnce(&mut Session, &Settings, &mut dyn FnMut(Action)) -> Events<'a>) {
-        let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
+        let Some(session) = self.sessions.get_mut(slot.0) else { return };
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));
         let mut calls = Vec::new();
@@ -99,7 +77,7 @@ impl Pages {
         let key = session.sid.key;
         calls.into_iter().for_each(|call| self.publish(slot, key, call));
         if over {
-            self.move_out(slot);
+            self.sessions.remove(slot.0);
             self.out.push_back(Output::Gone(slot));
         } else {
             self.file(slot);
@@ -117,7 +95,7 @@ impl Pages {
     }
 
     fn file(&mut self, slot: Slot) {
-        let Some(session) = self.session(slot) else { return };
+        let Some(session) = self.sessions.get(slot.0) else { return };
         let connect_by = (!session.talk.has_joined() && !session.engine.is_closed()).then_some(session.connect_by);
         let due = [session.engine.poll_timeout(&self.settings), connect_by].into_iter().flatten().min();
         self.out.extend(due.map(|due| Output::Wake(slot, due)));
@@ -141,7 +119,7 @@ impl Door for Pages {
     type Traveller = Session;
 
     fn vacancy(&self) -> Slot {
-        Slot(self.free.last().copied().unwrap_or(self.sessions.len() as u32))
+        Slot(self.sessions.vacancy())
     }
 
     fn open(&mut self, now: Moment, opening: Opening<'_>, _: Client<'_>) -> Result<(), Response> {
@@ -159,14 +137,14 @@ impl Door for Pages {
             session.take(wish, &mut Vec::new(), &mut act);
             session.engine.flush(&mut act);
         }
-        self.move_in(session);
+        self.sessions.insert(session);
         self.file(slot);
         Ok(())
     }
 
     fn find(&self, sid: &Sid) -> Found {
         let slot = Slot(sid.slot);
-        if self.session(slot).is_some_and(|session| session.sid == *sid) { Found::Here(slot) } else { Found::Unknown }
+        if self.sessions.get(slot.0).is_some_and(|session| session.sid == *sid) { Found::Here(slot) } else { Found::Unknown }
     }
 
     fn input(&mut self, now: Moment, slot: Slot, input: Input<'_>) {
@@ -179,7 +157,7 @@ impl Door for Pages {
 
     fn mail(&mut self, now: Moment, mail: Answered) {
         let Answered { slot, key, ack, answer } = mail;
-        if self.session(slot).is_none_or(|session| session.sid.key != key) {
+        if self.sessions.get(slot.0).is_none_or(|session| session.sid.key != key) {
             return;
         }
         self.drive(now, slot, |session, _, act| {
@@ -195,21 +173,22 @@ impl Door for Pages {
     }
 
     fn depart(&mut self, slot: Slot, _: u16) -> Session {
-        self.move_out(slot).expect("who departs lives here")
+        self.sessions.remove(slot.0).expect("who departs lives here")
     }
 
     fn arrive(&mut self, _: Moment, traveller: Session) -> Slot {
-        self.move_in(traveller)
+        Slot(self.sessions.insert(traveller))
     }
 
     fn len(&self) -> usize {
-        self.sessions.len() - self.free.len()
+        self.sessions.len()
     }
 
     /// Whoever waits for an answer gets it first.
     fn drain(&mut self, now: Moment) {
         self.draining = true;
-        for slot in (0..self.sessions.len() as u32).map(Slot) {
+        let slots: Vec<Slot> = self.sessions.keys().map(Slot).collect();
+        for slot in slots {
             self.drive(now, slot, |_, _, _| Events::new());
         }
     }

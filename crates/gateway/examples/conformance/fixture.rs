@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_engineio::{Data, Engine, Event, Events, Frame, Goodbye, Input, Moment, Opening, Outgoing, Response, Revision, Settings, Sid};
-use tidings_gateway::{Client, Door, Found, Output, Slot};
+use tidings_gateway::{Client, Door, Found, Output, Slab, Slot};
 
 use crate::script::Script;
 use crate::talk::{Broken, Deed, Say, Talk};
@@ -27,35 +27,13 @@ pub(crate) struct Fixture {
     script: Script,
     settings: Settings,
     connect_timeout: Duration,
-    sessions: Vec<Option<Session>>,
-    free: Vec<u32>,
+    sessions: Slab<Session>,
     out: VecDeque<Output>,
 }
 
 impl Fixture {
     pub(crate) fn new(worker: u16, script: Script, settings: Settings, connect_timeout: Duration) -> Self {
-        Self { worker, script, settings, connect_timeout, sessions: Vec::new(), free: Vec::new(), out: VecDeque::new() }
-    }
-
-    fn session(&self, slot: Slot) -> Option<&Session> {
-        self.sessions.get(slot.0 as usize)?.as_ref()
-    }
-
-    fn move_in(&mut self, session: Session) -> Slot {
-        let slot = self.vacancy();
-        if self.free.pop().is_none() {
-            self.sessions.push(None);
-        }
-        self.sessions[slot.0 as usize] = Some(session);
-        slot
-    }
-
-    fn move_out(&mut self, slot: Slot) -> Option<Session> {
-        let session = self.sessions.get_mut(slot.0 as usize)?.take();
-        if session.is_some() {
-            self.free.push(slot.0);
-        }
-        session
+        Self { worker, script, settings, connect_timeout, sessions: Slab::default(), out: VecDeque::new() }
     }
 
     /// Drives one session's engine, and what stands behind it.
@@ -65,7 +43,7 @@ impl Fixture {
         slot: Slot,
         step: impl FnOnce(&mut Engine, &Settings, &mut dyn FnMut(tidings_engineio::Action)) -> Events<'a>,
     ) {
-        let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
+        let Some(session) = self.sessions.get_mut(slot.0) else { return };
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));
         let mut over = false;
@@ -86,7 +64,7 @@ impl Fixture {
         }
         session.engine.flush(&mut act);
         if over {
-            self.move_out(slot);
+            self.sessions.remove(slot.0);
             self.out.push_back(Output::Gone(slot));
         } else {
             self.file(slot);
@@ -96,18 +74,19 @@ impl Fixture {
 
     /// To each of this worker's sessions in the room: who casts runs one worker.
     fn cast(&mut self, cast: &Cast) {
-        for (slot, session) in self.sessions.iter_mut().enumerate() {
+        let slots: Vec<u32> = self.sessions.keys().collect();
+        for slot in slots {
             let hears = |session: &&mut Session| session.talk.as_ref().is_some_and(|talk| talk.hears_room(&cast.namespace, &cast.room));
-            let Some(session) = session.as_mut().filter(hears) else { continue };
+            let Some(session) = self.sessions.get_mut(slot).filter(hears) else { continue };
             let out = &mut self.out;
-            let mut act = |action| out.push_back(Output::Do(Slot(slot as u32), action));
+            let mut act = |action| out.push_back(Output::Do(Slot(slot), action));
             send(&mut session.engine, cast.say.clone(), &mut act);
             session.engine.flush(&mut act);
         }
     }
 
     fn file(&mut self, slot: Slot) {
-        let Some(session) = self.session(slot) else { return };
+        let Some(session) = self.sessions.get(slot.0) else { return };
         let connect_by = session.talk.as_ref().filter(|talk| !talk.has_joined() && !session.engine.is_closed()).map(|_| session.connect_by);
         let due = [session.engine.poll_timeout(&self.settings), connect_by].into_iter().flatten().min();
         self.out.extend(due.map(|due| Output::Wake(slot, due)));
@@ -157,7 +136,7 @@ impl Door for Fixture {
     type Traveller = Session;
 
     fn vacancy(&self) -> Slot {
-        Slot(self.free.last().copied().unwrap_or(self.sessions.len() as u32))
+        Slot(self.sessions.vacancy())
     }
 
     fn open(&mut self, now: Moment, opening: Opening<'_>, client: Client<'_>) -> Result<(), Response> {
@@ -167,7 +146,7 @@ impl Door for Fixture {
         let engine = Engine::open(now, &self.settings, &opening, &mut |action| out.push_back(Output::Do(slot, action)));
         let talk = (client.place == SOCKET_IO).then(|| Talk::new(self.script, &opening));
         let session = Session { sid, engine, talk, connect_by: now + self.connect_timeout };
-        self.move_in(session);
+        self.sessions.insert(session);
         if client.place == SOCKET_IO && revision == Revision::V3 {
             self.greet(slot);
         }
@@ -180,7 +159,7 @@ impl Door for Fixture {
             return Found::Elsewhere { worker: sid.worker };
         }
         let slot = Slot(sid.slot);
-        if self.session(slot).is_some_and(|session| session.sid == *sid) { Found::Here(slot) } else { Found::Unknown }
+        if self.sessions.get(slot.0).is_some_and(|session| session.sid == *sid) { Found::Here(slot) } else { Found::Unknown }
     }
 
     fn input(&mut self, now: Moment, slot: Slot, input: Input<'_>) {
@@ -198,19 +177,20 @@ impl Door for Fixture {
     }
 
     fn depart(&mut self, slot: Slot, _: u16) -> Session {
-        self.move_out(slot).expect("who departs lives here")
+        self.sessions.remove(slot.0).expect("who departs lives here")
     }
 
     fn arrive(&mut self, _: Moment, traveller: Session) -> Slot {
-        self.move_in(traveller)
+        Slot(self.sessions.insert(traveller))
     }
 
     fn len(&self) -> usize {
-        self.sessions.len() - self.free.len()
+        self.sessions.len()
     }
 
     fn drain(&mut self, now: Moment) {
-        for slot in (0..self.sessions.len() as u32).map(Slot) {
+        let slots: Vec<Slot> = self.sessions.keys().map(Slot).collect();
+        for slot in slots {
             self.drive(now, slot, |engine, _, act| {
                 let mut events = Events::new();
                 if engine.close(now, Goodbye::Fin, act) {
@@ -225,7 +205,7 @@ impl Door for Fixture {
 impl Fixture {
     /// Protocol 4 has joined `/` by opening.
     fn greet(&mut self, slot: Slot) {
-        let Some(Some(session)) = self.sessions.get_mut(slot.0 as usize) else { return };
+        let Some(session) = self.sessions.get_mut(slot.0) else { return };
         let Some(talk) = &mut session.talk else { return };
         let out = &mut self.out;
         let mut act = |action| out.push_back(Output::Do(slot, action));
