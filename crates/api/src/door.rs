@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::executor::Executor;
+use crate::exposed::Exposed;
 use crate::http::{self, Face, answer::RequestIds, demo::Demo, metrics::Metrics};
 
 mod accepting;
@@ -39,24 +40,14 @@ pub struct Config {
 /// Why the door did not open.
 #[derive(Debug)]
 pub enum StartError {
-    /// Whoever reaches the address could send to everyone, as there are no keys. A matter of configuration.
-    Keyless {
-        bind: SocketAddr,
-    },
-    Bind {
-        bind: SocketAddr,
-        error: io::Error,
-    },
+    Keyless(Exposed),
+    Bind { bind: SocketAddr, error: io::Error },
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keyless { bind } => write!(
-                f,
-                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; make one first (tidings key create --app / \
-                 --scopes admin), or bind a loopback address, 127.0.0.1:5001"
-            ),
+            Self::Keyless(exposed) => exposed.fmt(f),
             Self::Bind { bind, error } if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "cannot listen on {bind}: port {} is in use (usually by another server of ours)", bind.port())
             }
@@ -70,7 +61,7 @@ impl std::error::Error for StartError {}
 impl Config {
     /// `keyed`: calls need a key.
     pub fn check(&self, keyed: bool) -> Result<(), StartError> {
-        if keyed || self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
+        Exposed::check(self.bind, keyed, "127.0.0.1:5001").map_err(StartError::Keyless)
     }
 }
 
@@ -109,11 +100,6 @@ impl Backend {
         let serving = accepting::Serving { router: http::router(face, ids.clone()), ids, tls: config.tls.clone() };
         tasks.spawn(accepting::run(listener, serving, CONNECTIONS_MAX, until));
         Ok(Self { addr, executor, closing, tasks })
-    }
-
-    /// For other faces.
-    pub fn executor(&self) -> &Executor {
-        &self.executor
     }
 
     /// Where it really listens.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::executor::Executor;
+use crate::exposed::Exposed;
 use crate::http::answer::RequestIds;
 
 mod message;
@@ -34,24 +35,14 @@ pub struct IceConfig {
 /// Why the door did not open.
 #[derive(Debug)]
 pub enum StartError {
-    /// Whoever reaches the address could send to everyone, as there are no keys. A matter of configuration.
-    Keyless {
-        bind: SocketAddr,
-    },
-    Bind {
-        bind: SocketAddr,
-        error: io::Error,
-    },
+    Keyless(Exposed),
+    Bind { bind: SocketAddr, error: io::Error },
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keyless { bind } => write!(
-                f,
-                "ice.bind {bind} can be reached from elsewhere, and there are no keys: anyone could send; make one first (tidings key create \
-                 --app / --scopes admin), or bind a loopback address, 127.0.0.1:10000"
-            ),
+            Self::Keyless(exposed) => write!(f, "ice.bind {exposed}"),
             Self::Bind { bind, error } if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "cannot listen on {bind} for Ice: port {} is in use", bind.port())
             }
@@ -65,7 +56,7 @@ impl std::error::Error for StartError {}
 impl IceConfig {
     /// `keyed`: calls need a key.
     pub fn check(&self, keyed: bool) -> Result<(), StartError> {
-        if keyed || self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
+        Exposed::check(self.bind, keyed, "127.0.0.1:10000").map_err(StartError::Keyless)
     }
 }
 

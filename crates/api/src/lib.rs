@@ -7,6 +7,7 @@ mod door;
 mod drain;
 mod error;
 mod executor;
+mod exposed;
 mod http;
 mod ice;
 mod object;
@@ -19,6 +20,7 @@ pub use executor::{
     Allowance, AppEdit, AskError, Caller, Credential, Device, EventsError, Executor, FollowError, Following, Given, KeyEdit, KeyWish,
     Knock, Needs, Pending, Receipt, Running, StandingKey, Told, User, Waited,
 };
+pub use exposed::Exposed;
 pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tidings_api::{PageEvents, keyless_admits};
+use tidings_api::{Exposed, PageEvents, keyless_admits};
 use tidings_engineio::Settings;
 use tidings_gateway::http::{Cors, Guard, Provenance};
 use tidings_gateway::{Certificate, Gateway, StartError as Gateways, WorkerDied, inbox};
@@ -30,7 +30,7 @@ pub struct Config {
 impl Config {
     /// `keyed`: calls need a key.
     pub fn check(&self, keyed: bool) -> Result<(), StartError> {
-        if keyed || self.bind.ip().is_loopback() { Ok(()) } else { Err(StartError::Keyless { bind: self.bind }) }
+        Exposed::check(self.bind, keyed, "127.0.0.1:5002").map_err(StartError::Keyless)
     }
 
     fn gateway(&self, events: PageEvents) -> tidings_gateway::Config {
@@ -57,21 +57,14 @@ fn admits(from: &Provenance<'_>) -> bool {
 /// Why the door did not open.
 #[derive(Debug)]
 pub enum StartError {
-    /// Whoever reaches the address could send to everyone, as there are no keys.
-    Keyless {
-        bind: SocketAddr,
-    },
+    Keyless(Exposed),
     Gateway(Gateways),
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Keyless { bind } => write!(
-                f,
-                "{bind} can be reached from elsewhere, and there are no keys: anyone could send; make one first (tidings key create --app / \
-                 --scopes admin), or bind a loopback address, 127.0.0.1:5002"
-            ),
+            Self::Keyless(exposed) => exposed.fmt(f),
             Self::Gateway(error) => error.fmt(f),
         }
     }

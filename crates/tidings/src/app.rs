@@ -4,13 +4,11 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_api::{Backend, Demo, Executor, IceDoor, IceStartError, PageEvents, StartError as Backends};
-use tidings_gateway::devices::{self, Companion, DeviceDoor, Verifier};
-use tidings_gateway::{StartError as Devices, WorkerDied};
-use tidings_pages::{Publishing, SocketDoor, StartError as Sockets};
+use tidings_api::{Executor, IceStartError, StartError as Backends};
+use tidings_gateway::StartError as Devices;
+use tidings_pages::StartError as Sockets;
 use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
 use tokio::task::spawn_blocking;
@@ -18,29 +16,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::config::Config;
-use crate::metrics;
 use crate::telemetry::Level;
 use crate::tls::{Certificates, LoadError};
 
 mod addresses;
+mod doors;
 mod files;
 mod renewal;
 mod signals;
 
 use addresses::Addresses;
+use doors::{Doors, Ground};
 use renewal::Renewal;
 pub(crate) use renewal::Reread;
 use signals::{Signal, Signals};
-
-impl StartError {
-    /// It is not for the world to mend, but for whoever configured it.
-    pub(crate) fn is_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Backend(Backends::Keyless { .. }) | Self::Sockets(Sockets::Keyless { .. }) | Self::Ice(IceStartError::Keyless { .. })
-        )
-    }
-}
 
 /// What `serve` is asked beside its configuration.
 pub(crate) struct Wishes {
@@ -63,10 +52,7 @@ pub(crate) struct App {
 
 /// What is stopped, in this order.
 struct Rooms {
-    devices: Option<DeviceDoor>,
-    sockets: Option<SocketDoor>,
-    ice: Option<IceDoor>,
-    backend: Option<Backend>,
+    doors: Doors,
     owner: Option<Owner>,
     data: PathBuf,
     /// How long that may take.
@@ -93,18 +79,25 @@ impl fmt::Display for StartError {
             Self::Devices(error @ Devices::Bind { addr, cause }) => write!(f, "{error}{}", advice(*addr, cause, "--devices")),
             Self::Devices(error @ Devices::System(cause)) => write!(f, "{error}: {cause}"),
             Self::Backend(error @ Backends::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--backend")),
-            Self::Backend(error @ Backends::Keyless { .. }) => error.fmt(f),
+            Self::Backend(error @ Backends::Keyless(_)) => error.fmt(f),
             Self::Certificate(error) => write!(f, "a tls setting {error}"),
             Self::Registration(error) => error.fmt(f),
             Self::Sockets(error @ Sockets::Gateway(Devices::Bind { addr, cause })) => {
                 write!(f, "{error}{}", advice(*addr, cause, "backend.sockets ="))
             }
             Self::Sockets(Sockets::Gateway(error @ Devices::System(cause))) => write!(f, "{error}: {cause}"),
-            Self::Sockets(error @ Sockets::Keyless { .. }) => error.fmt(f),
+            Self::Sockets(error @ Sockets::Keyless(_)) => error.fmt(f),
             Self::Ice(error @ IceStartError::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--ice")),
-            Self::Ice(error @ IceStartError::Keyless { .. }) => error.fmt(f),
+            Self::Ice(error @ IceStartError::Keyless(_)) => error.fmt(f),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
+    }
+}
+
+impl StartError {
+    /// It is not for the world to mend, but for whoever configured it.
+    pub(crate) fn is_usage(&self) -> bool {
+        matches!(self, Self::Backend(Backends::Keyless(_)) | Self::Sockets(Sockets::Keyless(_)) | Self::Ice(IceStartError::Keyless(_)))
     }
 }
 
@@ -137,47 +130,28 @@ impl App {
         files::raise_limit();
         if !config.data.exists() && config.admin_key.is_none() {
             // There can be no key yet, so what is refused for want of one is refused before anything is made.
-            config.backend_door().check(false).map_err(StartError::Backend)?;
-            config.sockets_door().map_or(Ok(()), |door| door.check(false)).map_err(StartError::Sockets)?;
-            config.ice_door().map_or(Ok(()), |door| door.check(false)).map_err(StartError::Ice)?;
+            doors::check_keyless(config)?;
         }
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
-        let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
-        let events = PageEvents::new(executor.clone(), config.legacy_ttl_s);
-        let door = tidings_gateway::Config { certificate: certificates.devices(), ..config.devices_door() };
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
-        let verifier = registrar.clone().map(verifier);
-        let devices = open_devices(config, &door, (&store, &events), verifier.as_ref()).map_err(StartError::Devices)?;
-        let sockets = config
-            .sockets_door()
-            .map(|door| tidings_pages::start(&tidings_pages::Config { certificate: certificates.sockets(), ..door }, events));
-        let sockets = sockets.transpose().map_err(StartError::Sockets)?;
-        let demo = wishes.demo.then(|| Demo { devices: devices.gateway().addr(), path: config.door.paths[0].clone() });
-        let metrics = metrics::source(devices.watch(), store.clone());
-        let door = tidings_api::Config { demo, metrics, tls: certificates.backend(), ..config.backend_door() };
-        let ice = open_ice(config, &executor).await?;
-        let backend = Backend::start(&door, executor).map_err(StartError::Backend)?;
-        let addresses = Addresses {
-            devices: devices.gateway().addr(),
-            backend: backend.addr(),
-            sockets: sockets.as_ref().map(SocketDoor::addr),
-            ice: ice.as_ref().map(IceDoor::addr),
+        let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
+        let ground = Ground {
+            config,
+            store: &store,
+            executor: &executor,
+            certificates: &certificates,
+            registrar: registrar.as_ref(),
             demo: wishes.demo,
-            tls: addresses::Tls {
-                devices: certificates.devices().is_some(),
-                backend: certificates.backend().is_some(),
-                ice: ice.as_ref().is_some_and(IceDoor::is_tls),
-            },
         };
+        let (doors, addresses) = Doors::open(&ground).await?;
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
-        if backend.executor().is_keyless() {
+        if executor.is_keyless() {
             warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
         }
-        let (fatal, data) = (owner.watch(), config.data.clone());
-        let rooms =
-            Rooms { devices: Some(devices), sockets, ice, backend: Some(backend), owner: Some(owner), data, patience: config.drain };
+        let fatal = owner.watch();
+        let rooms = Rooms { doors, owner: Some(owner), data: config.data.clone(), patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
@@ -223,11 +197,7 @@ impl Rooms {
 
     /// Resolves when a worker has ended by itself: a bug of ours, and its devices are stuck.
     async fn worker_died(&self) {
-        let is_dead = || {
-            let devices = self.devices.as_ref().is_some_and(|devices| devices.gateway().has_died());
-            devices || self.sockets.as_ref().is_some_and(SocketDoor::has_died)
-        };
-        while !is_dead() {
+        while !self.doors.have_died() {
             sleep(WATCH).await;
         }
     }
@@ -236,7 +206,7 @@ impl Rooms {
     async fn stop(&mut self) -> Ended {
         let end = Instant::now() + self.patience;
         Addresses::remove(&self.data);
-        if timeout_at(end - FLUSH.min(self.patience / 2), self.close_doors()).await.is_err() {
+        if timeout_at(end - FLUSH.min(self.patience / 2), self.doors.close(self.patience)).await.is_err() {
             warn!("some requests did not end in time; whatever was answered is durable");
         }
         let Some(owner) = self.owner.take() else { return Ended::Stopped };
@@ -247,69 +217,6 @@ impl Rooms {
             Err(_) => Ended::Late,
         }
     }
-}
-
-impl Rooms {
-    /// The devices' listener closes at once; while they say goodbye, the backend's says `draining`, and Ice's says goodbye, too.
-    async fn close_doors(&mut self) {
-        // First: what it has not begun is not answered `draining`, but left to its clients to repeat.
-        if let Some(ice) = &mut self.ice {
-            ice.drain();
-        }
-        if let Some(backend) = &self.backend {
-            backend.drain();
-        }
-        if let Some(devices) = self.devices.take() {
-            let gateway = devices.into_gateway();
-            gateway.stop(self.patience);
-            joined("devices", move || gateway.join()).await;
-        }
-        if let Some(sockets) = self.sockets.take() {
-            sockets.stop(self.patience);
-            joined("sockets", move || sockets.join()).await;
-        }
-        if let Some(ice) = self.ice.take() {
-            ice.close().await;
-        }
-        if let Some(backend) = self.backend.take() {
-            backend.close().await;
-        }
-    }
-}
-
-/// The devices' door knows no credentials, and the registrar no door.
-fn verifier(registrar: Registrar) -> Verifier {
-    Arc::new(move |claim, reply| registrar.check(claim, reply))
-}
-
-/// The end of a Socket.IO door's workers.
-async fn joined(door: &'static str, join: impl FnOnce() -> Result<(), WorkerDied> + Send + 'static) {
-    match spawn_blocking(join).await {
-        Ok(Ok(())) => {}
-        Ok(Err(died)) => error!(door, %died, "while the door closed"),
-        Err(panic) => error!(door, %panic, "while the door closed"),
-    }
-}
-
-/// What devices publish goes the way that all page events go.
-fn open_devices(
-    config: &Config,
-    door: &tidings_gateway::Config,
-    (store, events): (&Store, &PageEvents),
-    verifier: Option<&Verifier>,
-) -> Result<DeviceDoor, Devices> {
-    if config.client_publish {
-        warn!("legacy.client_publish: whoever reaches the devices' listener may send to everyone");
-    }
-    devices::start_with(door, &config.sessions(), store, verifier, |voice| {
-        config.client_publish.then(|| Box::new(Publishing::new(events.clone(), voice)) as Box<dyn Companion>)
-    })
-}
-
-async fn open_ice(config: &Config, executor: &Executor) -> Result<Option<IceDoor>, StartError> {
-    let Some(door) = config.ice_door() else { return Ok(None) };
-    let door = tidings_api::IceConfig { tls: config.ice_tls.load().map_err(StartError::Certificate)?, ..door };
-    IceDoor::start(door, executor.clone()).await.map(Some).map_err(StartError::Ice)
 }
 
 fn open_store(config: &Config, accept_clock: bool) -> Result<(Store, Owner), OpenError> {
