@@ -23,7 +23,7 @@ vectors:
 
 # Real, unmodified clients against the real binary, and the protocol suites against its engine.
 clients: build
-	$(CARGO) build --release -p tidings-gateway --example conformance
+	$(CARGO) build --release --workspace --examples
 	./e2e/run.sh
 
 tools:
@@ -38,7 +38,7 @@ lint:
 soak: build tools
 	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-sim -- --nocapture
 	TIDINGS_SOAK=1 $(CARGO) test --release -p tidings-store -- --nocapture
-	$(CARGO) build --release -p tidings-gateway --example conformance
+	$(CARGO) build --release --workspace --examples
 	TIDINGS_SOAK=1 ./e2e/run.sh tests/test_drivers.py tests/test_probe.py tests/test_clients.py tests/test_upgrade.py
 	TIDINGS_SOAK=1 ./e2e/run.sh proofs
 

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.driver import Device, Process  # noqa: E402
+from harness.page import Browser  # noqa: E402
 from harness.product import Product  # noqa: E402
 
 
@@ -21,6 +22,13 @@ def running(folder, *flags, **settings):
     finally:
         product.close()
         print(f"--- the server's last lines ---\n{product.log()}")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """One Chromium for all; each page has cookies and storage of its own."""
+    with Browser(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 
 import pytest
+
+from harness.certificate import Authority
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -112,14 +113,8 @@ def authority(tmp_path):
     def make(name="ca"):
         folder = tmp_path / name
         folder.mkdir()
-
-        def openssl(*words):
-            subprocess.run([shutil.which("openssl"), *words], cwd=folder, check=True, capture_output=True)
-        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", f"/CN={name}")
+        made = Authority(folder, name)
         for who in ("server", "client"):
-            openssl("req", "-x509", *key, "-keyout", f"{who}.key", "-out", f"{who}.pem", "-subj", f"/CN={who}",
-                    "-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1",
-                    "-addext", "basicConstraints=critical,CA:FALSE")
+            made.sign(who, "IP:127.0.0.1")
         return folder
     return make

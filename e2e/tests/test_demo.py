@@ -3,19 +3,12 @@
 import pytest
 
 from conftest import running
-from harness.page import Browser
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with running(tmp_path_factory.mktemp("demo"), "--demo") as product:
         yield product
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.fixture

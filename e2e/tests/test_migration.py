@@ -8,7 +8,6 @@ import pytest
 
 from conftest import running
 from harness.driver import CACHE, HERE, java
-from harness.page import Browser
 from harness.product import ROOT
 
 TEXT = (ROOT / "docs" / "MIGRATION.md").read_text()
@@ -64,12 +63,6 @@ def apps_of(server, program, tmp_path, snippets):
         command = java("0.8.3", source.stem, f"java-{number}")
         command[command.index("-cp") + 1] = path
         yield program(source.stem, command)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 def page_of(server, browser, bundle, uid, snippet):

@@ -5,7 +5,6 @@ import contextlib
 import pytest
 
 from harness.driver import Device, Process, java
-from harness.page import Browser
 from harness.tutorial import Tutorial
 
 
@@ -13,12 +12,6 @@ from harness.tutorial import Tutorial
 def tutorial(tmp_path_factory):
     with Tutorial(tmp_path_factory.mktemp("tutorial")) as tutorial:
         yield tutorial
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.fixture
