@@ -130,25 +130,20 @@ def known(server, uid, credential):
 # --- who shows a good credential ---
 
 def test_a_jwt_is_taken_in_register_in_the_query_and_in_the_auth_object(by_jwt):
-    def device(who, **query):
-        return Polling(by_jwt.devices_port, **query), who
-
-    in_register, _ = device("in register")
-    in_register.ask("register", {"data": "in register", "auth": jwt("in register")})
-    silent = [device("in query", token=jwt("in query")), device("beside uid", token=jwt("beside uid"), uid="beside uid"),
-              device("in connect", connect=connect_with(jwt("in connect")))]
-    for phone, uid in [(in_register, "in register"), *silent]:
-        phone.rounds(1)  # the handshake's registration is answered before what comes behind it
-        by_jwt.backend.send(f"hello {uid}", uid=uid)
-        phone.until(lambda phone=phone, uid=uid: direct(phone) == [f"hello {uid}"])
-    assert [name for phone, _ in silent for name, _ in phone.events if name == "_register"] == [], "silently"
-    for phone, uid in silent:
-        assert phone.ask("register", {"data": uid})["token"] in {name for name, _ in phone.events}, "it is told its token when it asks"
-
-
-def direct(device):
-    """The data of what came under a token's name."""
-    return [argument["data"] for name, argument in device.events if name.startswith("p_")]
+    token = jwt("anna")
+    in_register = Polling(by_jwt.devices_port)
+    answer = in_register.ask("register", {"data": "anna", "auth": token})
+    in_query = Polling(by_jwt.devices_port, token=token)
+    in_query_with_uid = Polling(by_jwt.devices_port, token=token, uid="anna")
+    in_connect = Polling(by_jwt.devices_port, connect=connect_with(token))
+    devices = (in_register, in_query, in_query_with_uid, in_connect)
+    for device in devices:
+        device.rounds(1)  # the handshake's registration is answered before what comes behind it
+    by_jwt.backend.send("hello", uid="anna")
+    for device in devices:
+        device.until(lambda: device.had(answer["token"]) == ["hello"])
+    assert [name for device in devices[1:] for name, _ in device.events if name == "_register"] == [], "silently"
+    assert in_connect.ask("register", {"data": "anna"}) == answer, "and it is told its token when it asks"
 
 
 def test_a_signed_uid_is_taken_wherever_a_uid_is(by_signature):

@@ -64,3 +64,22 @@ fn a_half_open_socket_of_a_taken_over_ghost_never_comes_back_as_a_device() {
     assert_eq!((s.saw(0), s.saw(1)), (vec![], vec![n]));
     s.end();
 }
+
+#[test]
+fn a_socket_that_lost_its_ghost_gets_its_mail_before_a_heartbeat() {
+    for kind in [Kind::Socket4, Kind::Socket3, Kind::Poll4, Kind::Java3] {
+        // The ghost goes before its first socket was given anything, or when it is long idle.
+        for idle in [None, Some(0), Some(3000)] {
+            let mut s = twins(kind);
+            s.connect(0);
+            if let Some(ms) = idle {
+                s.pass(2000 + ms);
+            }
+            s.connect(1);
+            let n = s.deliver(Some(0), 3600);
+            s.pass(3000);
+            assert_eq!((adopts(&s), s.saw(0), s.saw(1)), (1, vec![n], vec![n]), "{kind:?} {idle:?}");
+            s.end();
+        }
+    }
+}

@@ -316,6 +316,14 @@ impl Engine {
         true
     }
 
+    /// On polling: the open GET, or the next one, is answered at the next [`Engine::flush`], if only by a noop, so that the client
+    /// shows itself by asking again.
+    pub fn prod(&mut self) {
+        if let Wire::Polling(poller) = &mut self.wire {
+            poller.prodded = true;
+        }
+    }
+
     pub fn is_asked(&self) -> bool {
         self.asked.is_some()
     }

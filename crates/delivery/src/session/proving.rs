@@ -179,6 +179,7 @@ impl Session {
         }
         registered.adopting = Adopting::Waiting { serial };
         self.ask(cx);
+        self.engine.prod();
         self.settle(cx);
     }
 

@@ -89,6 +89,8 @@ pub(crate) struct Poller {
     pub(crate) probe: Option<Probe>,
     /// The answer written last was the kept one (an older GET's noop is not).
     pub(crate) kept_is_last: bool,
+    /// The open GET, or the next, is answered even if there is nothing to say.
+    pub(crate) prodded: bool,
 }
 
 /// R1: decided once, at the handshake.
@@ -119,6 +121,7 @@ impl Poller {
             kept: None,
             probe: None,
             kept_is_last: false,
+            prodded: false,
         }
     }
 
@@ -148,12 +151,13 @@ impl Poller {
         self.probe.is_some_and(|probe| probe.greeted)
     }
 
-    /// An answer for the open GET, if there is something to say: what is queued, or a noop where the upgrade waits for
-    /// the GET to end. The mark it carries comes with it.
+    /// An answer for the open GET, if there is something to say: what is queued, or a noop where the GET has to end. The mark
+    /// it carries comes with it.
     pub(crate) fn answer(&mut self, serial: u32) -> Option<(Response, u64)> {
         self.open?;
+        let prodded = std::mem::take(&mut self.prodded);
         if self.queue.is_empty() || !self.may_answer() {
-            return self.is_probed().then(|| self.finish(serial, vec![noop()]));
+            return (self.is_probed() || prodded).then(|| self.finish(serial, vec![noop()]));
         }
         let packets = self.take();
         Some(self.finish(serial, packets))
