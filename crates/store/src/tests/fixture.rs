@@ -1,4 +1,4 @@
-//! A data folder as this version wrote it, kept for ever: every later version must open it and know what was told then.
+//! Data folders as versions wrote them, kept for ever: every later version must open them and know what was told then.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,8 +11,9 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Accepted, Answer, AppNo, Attached, Content, DeviceId, Draft, EventType, Idempotency, Leave, Lifetime, Limits, MailboxQuery, Millis,
-    Page, Print, Proofs, Register, Report, Request, SocketId, Target, Uid,
+    Accepted, Administer, Answer, AppName, AppNo, Attached, Body, ClientEvent, CollapseKey, Content, DeviceId, Draft, EventName, EventType,
+    Idempotency, KeyId, Leave, Lifetime, Limits, MailboxQuery, Millis, Named, NewApp, NewKey, Page, Print, Proofs, Register, Report,
+    Request, Scope, Scopes, SocketId, Target, Uid,
 };
 
 use crate::log::folder::Folder;
@@ -28,8 +29,11 @@ const NOW: u64 = 1_800_000_000_000;
 /// What the generator was told, line by line.
 const TOLD: &str = "told.txt";
 
-fn fixture() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/data-1"))
+/// One for each format of the views, with what a folder of its time could hold.
+const FIXTURES: [(&str, fn(&Running)); 2] = [("data-1", live), ("data-3", live_3)];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 struct Running {
@@ -112,6 +116,13 @@ impl Running {
             Answer::Accepted(Accepted { id, replayed: true, .. }) => writeln!(told, "key {id}").expect("written"),
             other => panic!("{other:?}"),
         }
+        let directory = self.store.directory();
+        for app in directory.apps().filter(|app| app.no != AppNo::DEFAULT) {
+            writeln!(told, "app {} {:?}", app.name, app.no).expect("written");
+        }
+        for key in directory.keys() {
+            writeln!(told, "key {} {:?} {:?}", key.id.as_str(), key.app, key.scopes).expect("written");
+        }
         for kind in [EventType::DeviceRegistered, EventType::MessageReported] {
             writeln!(told, "{kind:?} {}", self.events(kind)).expect("written");
         }
@@ -145,6 +156,39 @@ fn live(running: &Running) {
     running.publish(Target::All, "to everyone", None);
 }
 
+/// ... and what came with the third format: apps and keys, content of its own, what apps emit, users who are gone.
+fn live_3(running: &Running) {
+    live(running);
+    let key = |id, app, scopes: &[Scope]| {
+        let scopes = scopes.iter().fold(Scopes::default(), |all, scope| all.with(*scope));
+        let new = NewKey { id: KeyId::trusted(id), app, name: id.to_owned(), scopes, hash: [7; 32], until: None, standing: false };
+        running.ask(Request::Administer(Administer::CreateKey(new)))
+    };
+    assert!(matches!(key("boss", AppNo::DEFAULT, &[Scope::Admin]), Answer::Key(_)));
+    let shop = NewApp { name: AppName::trusted("/shop"), disabled: false, client_topics: vec!["news.*".to_owned()] };
+    let Answer::App(shop) = running.ask(Request::Administer(Administer::CreateApp(shop))) else { panic!("refused") };
+    assert!(matches!(key("till", shop.no, &[Scope::Send, Scope::Read]), Answer::Key(_)));
+    let seven = running.register("7", None, 4);
+    let (event_name, args) = (EventName::trusted("order.paid"), Json::trusted("[{\"id\":7}]"));
+    let event = ClientEvent { reg: seven.reg, dev: seven.dev, event_name, args };
+    assert!(matches!(running.ask(Request::Emit(event)), Answer::Done));
+    for body in [Json::trusted("[1,\"two\"]"), Json::trusted("[3]")] {
+        let content = Content {
+            body: Body::Args(body),
+            event_name: Some(EventName::trusted("news")),
+            collapse_key: Some(CollapseKey::trusted("score")),
+            label: Some("spring".into()),
+            meta: Some("opaque".into()),
+        };
+        let draft = Draft { lifetime: Lifetime::Ttl(7 * 24 * 3600), ..Draft::new(AppNo::DEFAULT, to("42"), content) };
+        assert!(matches!(running.ask(Request::Publish(draft)), Answer::Accepted(_)));
+    }
+    running.register("gone", None, 5);
+    let gone = Named { app: AppNo::DEFAULT, uid: Uid::trusted("gone") };
+    assert!(matches!(running.ask(Request::Disconnect(gone.clone())), Answer::Closed(1)));
+    assert!(matches!(running.ask(Request::Erase(gone)), Answer::Done));
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     for found in fs::read_dir(from).expect("a folder") {
@@ -159,9 +203,13 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn the_folder_that_this_format_began_with_still_opens_and_says_the_same() {
+fn folders_of_every_format_still_open_and_say_the_same() {
+    FIXTURES.iter().for_each(|(name, _)| says_the_same(&fixture(name)));
+}
+
+fn says_the_same(fixture: &Path) {
     let dir = TempDir::new().expect("a folder");
-    copy(&fixture(), dir.path());
+    copy(fixture, dir.path());
     let told = fs::read_to_string(dir.path().join(TOLD)).expect("it is kept");
     for snapshot_only in [false, true] {
         if snapshot_only {
@@ -180,7 +228,8 @@ fn the_folder_that_this_format_began_with_still_opens_and_says_the_same() {
 #[test]
 #[ignore = "it makes what the other test reads"]
 fn make_the_fixture() {
-    let dir = fixture();
+    let (name, live) = FIXTURES[FIXTURES.len() - 1];
+    let dir = fixture(name);
     assert!(!dir.exists(), "it is there already");
     let running = Running::on(&dir, 1);
     live(&running);
@@ -206,7 +255,7 @@ fn make_the_fixture() {
 fn views_of_the_first_format_are_carried_over_and_not_made_anew() {
     let dir = TempDir::new().expect("a folder");
     let path = dir.path().join("state.db");
-    fs::write(&path, fs::read(fixture().join("state.db")).expect("it is kept")).expect("written");
+    fs::write(&path, fs::read(fixture("data-1").join("state.db")).expect("it is kept")).expect("written");
     let all = |sql: &str| -> Vec<(i64, i64, String)> {
         let conn = rusqlite::Connection::open(&path).expect("it opens");
         let mut select = conn.prepare(sql).expect("it has these columns");

@@ -316,6 +316,18 @@ fn a_uid_has_no_more_sockets_than_it_may() {
 }
 
 #[test]
+fn an_address_makes_no_more_registrations_in_an_hour_than_it_may() {
+    let mut desk = Desk::with(Limits { registrations_per_address_per_hour: 2, ..Limits::default() });
+    desk.attach(register("a", None, 1, 1));
+    desk.attach(register("b", None, 1, 2));
+    let refusal = desk.refusal(register("c", None, 1, 3));
+    assert_eq!((refusal.code, refusal.limit, refusal.actual), (Code::RateLimited, Some(2), Some(3)));
+    desk.attach(register("b", None, 1, 4));
+    desk.now += 3_600_000;
+    desk.attach(register("c", None, 1, 5));
+}
+
+#[test]
 fn an_unknown_target_is_refused_or_named_as_was_asked() {
     let mut desk = Desk::new();
     let strict = Draft { strictness: Strictness::MustBeKnown, ..to_uid("42") };
