@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tidings_model::{Code, Refusal};
 
 use crate::executor::Allowance;
-use crate::object::Object;
+use tidings_json::Object;
 
 #[cfg(test)]
 mod tests;

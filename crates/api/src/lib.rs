@@ -10,7 +10,6 @@ mod executor;
 mod exposed;
 mod http;
 mod ice;
-mod object;
 mod openapi;
 mod page_events;
 

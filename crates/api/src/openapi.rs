@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use crate::object::Object;
+use tidings_json::Object;
 
 mod indented;
 mod operation;

@@ -1,15 +1,17 @@
 //! JSON as checked text: what an app sends is kept to the letter, less the whitespace between tokens.
 //!
-//! It validates, minifies, splits and compares; it deliberately builds no value tree and knows no number
+//! It validates, minifies, splits, compares, and writes objects member by member; it deliberately builds no value tree and knows no number
 //! but its spelling, so that 23-digit integers, `1e400` and key order survive (RFC 8259 grammar).
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+mod object;
 mod scan;
 mod split;
 
+pub use object::{Object, array};
 pub use scan::{Error, Fault};
 pub use split::{Elements, Members};
 

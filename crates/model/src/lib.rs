@@ -18,6 +18,7 @@ mod position;
 mod proof;
 mod request;
 mod tenancy;
+mod time;
 
 pub use answer::{Accepted, Answer, Attached, Connected, Counted, Invalid};
 pub use claim::{Claim, Secret, Verdict};

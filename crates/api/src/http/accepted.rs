@@ -2,9 +2,8 @@
 
 use tidings_model::{Accepted, Counted, Invalid};
 
-use super::time;
 use crate::executor::{Receipt, Waited};
-use crate::object::Object;
+use tidings_json::Object;
 
 /// A message is stored; where its caller has waited, who has it.
 pub(crate) fn stored(accepted: &Accepted, waited: &Waited) -> String {
@@ -15,7 +14,7 @@ pub(crate) fn stored(accepted: &Accepted, waited: &Waited) -> String {
         .text("id", &id.to_string())
         .text("seq", &at.to_string())
         .text("state", receipt.map_or("accepted", |receipt| receipt.state.as_str()))
-        .text("expires_at", &time::rfc3339(*expires))
+        .text("expires_at", &expires.rfc3339())
         .raw("targets", targets(*devices, *online));
     name_invalid(&mut answer, invalid);
     if let Some(Receipt { proof, after_ms, device_id, .. }) = receipt {
@@ -33,7 +32,7 @@ pub(crate) fn counted(counted: &Counted) -> String {
         .raw("id", "null")
         .raw("seq", "null")
         .text("state", "accepted")
-        .text("expires_at", &time::rfc3339(*expires))
+        .text("expires_at", &expires.rfc3339())
         .raw("targets", targets(*devices, *online));
     name_invalid(&mut answer, invalid);
     answer.finish()

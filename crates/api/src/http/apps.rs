@@ -4,13 +4,13 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tidings_json::Json;
-use tidings_model::{App, AppName, NewApp};
+use tidings_model::{App, AppName, Millis, NewApp};
 
 use super::fields::Fields;
-use super::{Face, PathText, answer, body, caller, named, time};
+use super::{Face, PathText, answer, body, caller, named};
 use crate::error::Failure;
 use crate::executor::AppEdit;
-use crate::object::{Object, array};
+use tidings_json::{Object, array};
 
 /// Patterns of an app, and the characters of one.
 const PATTERNS_MAX: usize = 100;
@@ -87,7 +87,7 @@ fn written(app: &App, warning: Option<&str>) -> String {
         .text("name", app.name.as_str())
         .raw("disabled", app.disabled)
         .raw("client_topics", array(app.client_topics.iter().map(|pattern| Json::string(pattern))))
-        .text_or_null("created_at", app.created.map(time::rfc3339).as_deref());
+        .text_or_null("created_at", app.created.map(Millis::rfc3339).as_deref());
     if let Some(warning) = warning {
         object.text("warning", warning);
     }

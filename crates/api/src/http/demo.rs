@@ -12,7 +12,7 @@ use tidings_model::{Code, EventId};
 
 use super::{Face, answer};
 use crate::error::Failure;
-use crate::object::Object;
+use tidings_json::Object;
 
 /// Where the page's device connects.
 #[derive(Clone, Debug)]

@@ -2,13 +2,13 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use tidings_model::{Code, Refusal, Token};
+use tidings_model::{Code, Millis, Refusal, Token};
 
 use super::path::Named;
-use super::{Face, answer, caller, time, users};
+use super::{Face, answer, caller, users};
 use crate::error::Failure;
 use crate::executor::{AskError, Device};
-use crate::object::Object;
+use tidings_json::Object;
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let app = caller::of(request.extensions())?.app();
@@ -31,9 +31,9 @@ pub(crate) fn written(device: &Device) -> String {
         .raw("platform", "null")
         .raw("app_version", "null")
         .raw("online", device.is_online())
-        .text_or_null("since", connected.since.map(time::rfc3339).as_deref())
-        .text("last_seen", &time::rfc3339(*last_seen))
-        .text_or_null("created_at", registration.made.map(time::rfc3339).as_deref())
+        .text_or_null("since", connected.since.map(Millis::rfc3339).as_deref())
+        .text("last_seen", &last_seen.rfc3339())
+        .text_or_null("created_at", registration.made.map(Millis::rfc3339).as_deref())
         .raw("mailbox", mailbox)
         .raw("topics", "[]")
         .finish()

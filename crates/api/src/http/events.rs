@@ -9,7 +9,7 @@ use tidings_model::{AppNo, Code, EventId, EventType, Refusal};
 use tidings_store::{EventPage, EventQuery};
 
 use super::query::Query;
-use super::{Face, accept, answer, caller, event};
+use super::{Face, accept, answer, caller};
 use crate::error::Failure;
 use crate::executor::{EventsError, FollowError};
 
@@ -51,7 +51,7 @@ fn unknown_type() -> Failure {
 }
 
 fn lines(page: &EventPage) -> Response {
-    let body: String = page.events.iter().map(event::line).collect();
+    let body: String = page.events.iter().map(tidings_outbox::line).collect();
     let mut response = ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response();
     answer::set(&mut response, NEXT_CURSOR, &page.next.to_string());
     response

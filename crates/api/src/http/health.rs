@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::{Face, answer};
 use crate::error::Failure;
-use crate::object::Object;
+use tidings_json::Object;
 
 /// The process is alive.
 pub(crate) async fn alive() -> Response {

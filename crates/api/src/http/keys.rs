@@ -7,10 +7,10 @@ use tidings_json::Json;
 use tidings_model::{ApiKey, Millis, Scope, Scopes};
 
 use super::fields::Fields;
-use super::{Face, PathText, answer, body, caller, named, time};
+use super::{Face, PathText, answer, body, caller, named};
 use crate::error::Failure;
 use crate::executor::{Given, KeyEdit, KeyWish};
-use crate::object::{Object, array};
+use tidings_json::{Object, array};
 
 const NAME_MAX: usize = 100;
 
@@ -92,7 +92,7 @@ fn until(fields: &Fields<'_>) -> Result<Option<Option<Millis>>, Failure> {
         Some("null") => Ok(Some(None)),
         Some(_) => {
             let text = fields.text("expires_at")?.unwrap_or_default();
-            let time = time::parse(&text)
+            let time = Millis::parse_rfc3339(&text)
                 .ok_or_else(|| Failure::invalid("expires_at", "must be a time as RFC 3339 writes it, in UTC: 2026-11-23T10:00:00Z"))?;
             Ok(Some(Some(time)))
         }
@@ -106,8 +106,8 @@ fn written(face: &Face, key: &ApiKey, text: Option<&str>) -> String {
         .text("name", &key.name)
         .text("app", &face.executor.app_name(key.app))
         .raw("scopes", array(key.scopes.iter().map(|scope| Json::string(scope.as_str()))))
-        .text("created_at", &time::rfc3339(key.created))
-        .text_or_null("expires_at", key.until.map(time::rfc3339).as_deref());
+        .text("created_at", &key.created.rfc3339())
+        .text_or_null("expires_at", key.until.map(Millis::rfc3339).as_deref());
     if let Some(text) = text {
         object.text("key", text);
     }

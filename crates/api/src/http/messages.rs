@@ -11,7 +11,7 @@ use super::wish::Wish;
 use super::{Face, accepted, answer, body, caller, idempotency, prefer};
 use crate::error::Failure;
 use crate::executor::{Caller, Pending, Running, Waited};
-use crate::object::Object;
+use tidings_json::Object;
 
 pub(crate) async fn post(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let running = face.executor.admit()?;

@@ -6,10 +6,10 @@ use tidings_model::{Target, Why};
 use tidings_store::{Fate, Happened, Happening, Outcome, TimelineQuery, Whom};
 
 use super::query::Query;
-use super::{Face, answer, caller, path, time, users};
+use super::{Face, answer, caller, path, users};
 use crate::error::Failure;
 use crate::executor::Told;
-use crate::object::{Object, list};
+use tidings_json::{Object, array};
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let app = caller::of(request.extensions())?.app();
@@ -31,19 +31,14 @@ fn written(uid: &str, told: &Told) -> String {
     let items = told.timeline.happenings.iter().map(|happening| item(happening, told));
     Object::new()
         .text("uid", uid)
-        .raw("items", list(items))
+        .raw("items", array(items))
         .text_or_null("next_cursor", told.timeline.next.map(|next| next.to_string()).as_deref())
         .finish()
 }
 
 fn item(happening: &Happening, told: &Told) -> String {
     let (kind, data) = data(&happening.what, told);
-    Object::new()
-        .text("id", &happening.id.to_string())
-        .text("at", &time::rfc3339(happening.at))
-        .text("type", kind)
-        .raw("data", data)
-        .finish()
+    Object::new().text("id", &happening.id.to_string()).text("at", &happening.at.rfc3339()).text("type", kind).raw("data", data).finish()
 }
 
 fn data(what: &Happened, told: &Told) -> (&'static str, String) {
@@ -81,8 +76,8 @@ fn data(what: &Happened, told: &Told) -> (&'static str, String) {
         Happened::Sent { message, to, expires, outcomes } => {
             data.text("message_id", &message.to_string())
                 .text("to", addressed(to))
-                .text("expires_at", &time::rfc3339(*expires))
-                .raw("devices", list(outcomes.iter().map(|outcome| fate(outcome, told))));
+                .text("expires_at", &expires.rfc3339())
+                .raw("devices", array(outcomes.iter().map(|outcome| fate(outcome, told))));
             "message.sent"
         }
     };

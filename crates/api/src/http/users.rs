@@ -4,15 +4,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tidings_json::elements;
-use tidings_model::{Code, Named, Uid};
+use tidings_model::{Code, Millis, Named, Uid};
 use tidings_store::{Depth, UsersQuery};
 
 use super::path::Named as Last;
 use super::query::Query;
-use super::{Face, answer, body, caller, device, time};
+use super::{Face, answer, body, caller, device};
 use crate::error::Failure;
 use crate::executor::User;
-use crate::object::{Object, list};
+use tidings_json::{Object, array};
 
 /// Uids in one question.
 pub(crate) const UIDS_MAX: usize = 1000;
@@ -61,7 +61,7 @@ pub(crate) async fn status(State(face): State<Face>, request: Request) -> Result
     let app = caller::of(&head.extensions)?.app();
     let uids = asked(&head.headers, body).await?;
     let users = face.executor.users(UsersQuery { app, uids, depth: Depth::Skipped }).await?;
-    Ok(answer::json(Object::new().raw("users", list(users.iter().map(shortly))).finish()))
+    Ok(answer::json(Object::new().raw("users", array(users.iter().map(shortly))).finish()))
 }
 
 async fn asked(headers: &HeaderMap, body: axum::body::Body) -> Result<Vec<Uid>, Failure> {
@@ -112,7 +112,7 @@ fn only(methods: &'static str) -> Response {
 
 fn written(user: &User) -> String {
     let mut object = Object::new();
-    seen(&mut object, user).raw("devices", list(user.devices.iter().map(device::written))).finish()
+    seen(&mut object, user).raw("devices", array(user.devices.iter().map(device::written))).finish()
 }
 
 fn shortly(user: &User) -> String {
@@ -120,7 +120,7 @@ fn shortly(user: &User) -> String {
         .text("uid", user.uid.as_str())
         .raw("known", user.is_known)
         .raw("online", user.is_online())
-        .text_or_null("last_seen", user.last_seen().map(time::rfc3339).as_deref())
+        .text_or_null("last_seen", user.last_seen().map(Millis::rfc3339).as_deref())
         .raw("devices", user.devices.len())
         .finish()
 }
@@ -129,5 +129,5 @@ fn seen<'a>(object: &'a mut Object, user: &User) -> &'a mut Object {
     object
         .text("uid", user.uid.as_str())
         .raw("online", user.is_online())
-        .text_or_null("last_seen", user.last_seen().map(time::rfc3339).as_deref())
+        .text_or_null("last_seen", user.last_seen().map(Millis::rfc3339).as_deref())
 }

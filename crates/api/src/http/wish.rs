@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tidings_json::{Json, Kind, elements, kind, members, unescape};
-use tidings_model::{Body, Code, CollapseKey, Content, EventName, Lifetime, Limits, NameError, Refusal, Strictness, Target, Token, Uid};
+use tidings_model::{
+    Body, Code, CollapseKey, Content, EventName, Lifetime, Limits, Millis, NameError, Refusal, Strictness, Target, Token, Uid,
+};
 
-use super::time;
 use crate::error::Failure;
 
 const KNOWN: &str = "to, data, args, event_name, ttl, expires_at, collapse_key, label, meta and dry_run";
@@ -184,7 +185,7 @@ fn lifetime(ttl: Option<&str>, expires_at: Option<&str>) -> Result<Lifetime, Fai
         (Some(_), Some(_)) => Err(Failure::invalid("expires_at", "stands beside ttl; only one of them can say when it ends")),
         (Some(raw), None) => seconds(raw).map(Lifetime::Ttl),
         (None, Some(raw)) => {
-            let time = unescape(raw).and_then(|text| time::parse(&text));
+            let time = unescape(raw).and_then(|text| Millis::parse_rfc3339(&text));
             let refused = || Failure::invalid("expires_at", "must be a time like 2026-11-23T10:00:00.000Z");
             time.map(Lifetime::Until).ok_or_else(refused)
         }

@@ -7,7 +7,7 @@ use tidings_model::{AppNo, Code, Draft, Idempotency, Refusal};
 use crate::error::Failure;
 use crate::http::idempotency;
 use crate::http::wish::Wish;
-use crate::object::{Object, list};
+use tidings_json::{Object, array};
 
 /// The body's fields that `options` carries, under their own names.
 pub(super) const OPTIONS: [&str; 5] = ["args", "dry_run", "expires_at", "label", "meta"];
@@ -106,7 +106,7 @@ fn json(field: &'static str, text: &str) -> Result<Json, Failure> {
 }
 
 fn texts(values: &[String]) -> String {
-    list(values.iter().map(|value| Json::string(value).as_str().to_owned()))
+    array(values.iter().map(|value| Json::string(value).as_str().to_owned()))
 }
 
 /// The names of what `options` may hold, as `info` tells them.

@@ -8,7 +8,7 @@ use super::schema::{Schema, words_of};
 use crate::error::status;
 use crate::executor::Needs;
 use crate::http::routes::{ROUTES, Route};
-use crate::object::{Object, list};
+use tidings_json::{Object, array};
 
 /// What a caller may ask, and what it is answered.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +128,7 @@ fn write(operation: &Operation) -> String {
     object.text("description", format!("{} {}", operation.says, asked(needs)).trim_start()).raw("security", security(needs));
     let parameters: Vec<String> = operation.parameters.iter().copied().flatten().map(parameter).collect();
     if !parameters.is_empty() {
-        object.raw("parameters", list(parameters.into_iter()));
+        object.raw("parameters", array(parameters.into_iter()));
     }
     if let Some(schema) = operation.body {
         let content = content(&[("application/json", schema)]);
@@ -178,8 +178,8 @@ fn security(needs: Needs) -> String {
     let keys = ["bearer", "basic"].into_iter().flat_map(|scheme| roles.iter().map(move |role| Object::new().raw(scheme, role).finish()));
     match needs {
         Needs::Nothing => "[]".to_owned(),
-        Needs::KeyElsewhere => list(["{}".to_owned()].into_iter().chain(keys)),
-        Needs::Key | Needs::Scope(_) => list(keys),
+        Needs::KeyElsewhere => array(["{}".to_owned()].into_iter().chain(keys)),
+        Needs::Key | Needs::Scope(_) => array(keys),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tidings_model::{Code, Scope};
 
-use crate::object::{Object, list};
+use tidings_json::{Object, array};
 
 /// A value.
 #[derive(Clone, Copy, Debug)]
@@ -120,10 +120,10 @@ impl Schema {
                 object.raw("items", items).raw("maxItems", most);
             }
             Self::OrNull(schema) => {
-                object.raw("anyOf", list([schema.to_string(), r#"{"type":"null"}"#.to_owned()].into_iter()));
+                object.raw("anyOf", array([schema.to_string(), r#"{"type":"null"}"#.to_owned()].into_iter()));
             }
             Self::Either(schemas) => {
-                object.raw("anyOf", list(schemas.iter().map(Self::to_string)));
+                object.raw("anyOf", array(schemas.iter().map(Self::to_string)));
             }
             Self::Object(fields) => put_fields(object, fields),
         }
@@ -151,7 +151,7 @@ fn put_fields(object: &mut Object, fields: &[Field]) {
 
 /// A JSON array of strings.
 pub(crate) fn words_of<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    list(words.map(|word| {
+    array(words.map(|word| {
         let mut text = String::new();
         tidings_json::write_string(&mut text, word);
         text

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tidings_api::{Caller, Executor, KeyWish};
-use tidings_json::{Json, unescape, write_string};
+use tidings_json::{Json, Object, array, unescape};
 use tidings_model::{AppName, Code, Limits, NewApp, Refusal, Scope, Scopes};
 use tidings_store::{OpenError, Store};
 use tokio::runtime::Builder;
@@ -132,7 +132,7 @@ impl Create {
         };
         let mut answer = post("/v1/keys", &self.body())?;
         if answer.status == 404 {
-            let app = post("/v1/apps", &Object::of("name", self.app.as_str()).finish())?;
+            let app = post("/v1/apps", &Object::new().text("name", self.app.as_str()).finish())?;
             if app.status != 201 {
                 return Err(refused(&app));
             }
@@ -144,38 +144,8 @@ impl Create {
     }
 
     fn body(&self) -> String {
-        let scopes: Vec<String> = self.scopes.iter().map(|scope| format!("\"{}\"", scope.as_str())).collect();
-        let mut body = Object::of("app", self.app.as_str());
-        body.text("name", &self.name);
-        body.0.push_str(&format!(",\"scopes\":[{}]", scopes.join(",")));
-        body.finish()
-    }
-}
-
-/// A JSON object of texts.
-struct Object(String);
-
-impl Object {
-    fn of(key: &str, value: &str) -> Self {
-        let mut new = Self("{".to_owned());
-        new.member(key, value);
-        new
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        self.0.push(',');
-        self.member(key, value);
-    }
-
-    fn member(&mut self, key: &str, value: &str) {
-        write_string(&mut self.0, key);
-        self.0.push(':');
-        write_string(&mut self.0, value);
-    }
-
-    fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
+        let scopes = array(self.scopes.iter().map(|scope| Json::string(scope.as_str())));
+        Object::new().text("app", self.app.as_str()).text("name", &self.name).raw("scopes", scopes).finish()
     }
 }
 

@@ -13,7 +13,7 @@ use tidings_model::{AppNo, Scope};
 use tidings_store::{EventPage, EventQuery};
 
 use super::super::query::Query;
-use super::super::{Face, caller, event};
+use super::super::{Face, caller};
 use super::{cursor, types};
 use crate::error::Failure;
 use crate::executor::{Executor, Following, Knock, Needs};
@@ -85,7 +85,7 @@ fn written(page: &EventPage) -> String {
     let mut text = String::new();
     for event in &page.events {
         // A line of JSON ends with its own newline.
-        text.push_str(&format!("id: {}\ndata: {}\n", event.id, event::line(event)));
+        text.push_str(&format!("id: {}\ndata: {}\n", event.id, tidings_outbox::line(event)));
     }
     if page.events.is_empty() {
         text.push_str(&format!(": nothing new\nid: {}\n\n", page.next));

@@ -1,24 +1,28 @@
 //! An event as the business server reads it; facts that are absent are null.
 
+use tidings_json::Object;
 use tidings_model::{Event, Told, What, Who};
 
-use super::time::rfc3339;
-use crate::object::Object;
-
 /// One line of NDJSON, with its end.
-pub(crate) fn line(event: &Event) -> String {
-    let mut text = Object::new()
-        .text("id", &event.id.to_string())
-        .text("type", event.what.kind().as_str())
-        .text("app", event.app.as_str())
-        .text("at", &rfc3339(event.at))
-        .raw("data", data(&event.what))
-        .finish();
+pub fn line(event: &Event) -> String {
+    let mut text = object(event);
     text.push('\n');
     text
 }
 
-fn data(what: &What) -> String {
+/// The event as one JSON object.
+pub fn object(event: &Event) -> String {
+    Object::new()
+        .text("id", &event.id.to_string())
+        .text("type", event.what.kind().as_str())
+        .text("app", event.app.as_str())
+        .text("at", &event.at.rfc3339())
+        .raw("data", data(&event.what))
+        .finish()
+}
+
+/// What it tells: the value of its `data`.
+pub fn data(what: &What) -> String {
     let mut data = Object::new();
     match what {
         What::Registered { who, first } => whom(&mut data, who).raw("platform", "null").raw("app_version", "null").raw("first", first),

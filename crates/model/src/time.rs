@@ -1,13 +1,20 @@
 //! Times as answers write them, RFC 3339 in UTC with milliseconds, and as callers may.
 
-use tidings_model::Millis;
+use crate::Millis;
 
-/// `2026-11-23T10:00:00.123Z`.
-pub(crate) fn rfc3339(time: Millis) -> String {
-    let (seconds, ms) = (time.0 / 1000, time.0 % 1000);
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+impl Millis {
+    /// `2026-11-23T10:00:00.123Z`.
+    pub fn rfc3339(self) -> String {
+        let (seconds, ms) = (self.0 / 1000, self.0 % 1000);
+        let (year, month, day) = civil(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    }
+
+    /// Reads RFC 3339 with any offset, to the millisecond; None: it is none, or before 1970.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        parse(text)
+    }
 }
 
 /// Year, month and day of a day since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms").
@@ -23,8 +30,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
-/// Reads RFC 3339 with any offset, to the millisecond; None: it is none, or before 1970.
-pub(crate) fn parse(text: &str) -> Option<Millis> {
+fn parse(text: &str) -> Option<Millis> {
     let (date, rest) = text.split_at_checked(10)?;
     let (clock, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;

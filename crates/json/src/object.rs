@@ -2,24 +2,26 @@
 
 use std::fmt::{Display, Write};
 
-use tidings_json::write_string;
+use crate::write_string;
 
-/// A JSON array of what is JSON already.
-pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(","))
-}
-
-pub(crate) struct Object {
+/// Written in place; [`Object::finish`] gives the text.
+pub struct Object {
     text: String,
 }
 
+impl Default for Object {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Object {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self { text: String::from("{") }
     }
 
     /// A member whose value is JSON already.
-    pub(crate) fn raw(&mut self, key: &str, value: impl Display) -> &mut Self {
+    pub fn raw(&mut self, key: &str, value: impl Display) -> &mut Self {
         if self.text.len() > 1 {
             self.text.push(',');
         }
@@ -28,34 +30,34 @@ impl Object {
         self
     }
 
-    pub(crate) fn text(&mut self, key: &str, value: &str) -> &mut Self {
+    pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
         self.raw(key, "");
         write_string(&mut self.text, value);
         self
     }
 
-    pub(crate) fn text_or_null(&mut self, key: &str, value: Option<&str>) -> &mut Self {
+    pub fn text_or_null(&mut self, key: &str, value: Option<&str>) -> &mut Self {
         match value {
             Some(value) => self.text(key, value),
             None => self.raw(key, "null"),
         }
     }
 
-    pub(crate) fn raw_or_null(&mut self, key: &str, value: Option<impl Display>) -> &mut Self {
+    pub fn raw_or_null(&mut self, key: &str, value: Option<impl Display>) -> &mut Self {
         match value {
             Some(value) => self.raw(key, value),
             None => self.raw(key, "null"),
         }
     }
 
-    pub(crate) fn finish(&mut self) -> String {
+    pub fn finish(&mut self) -> String {
         self.text.push('}');
         std::mem::take(&mut self.text)
     }
 }
 
 /// A JSON array of what is JSON already.
-pub(crate) fn array(values: impl Iterator<Item = impl Display>) -> String {
+pub fn array(values: impl Iterator<Item = impl Display>) -> String {
     let mut text = String::from("[");
     for (index, value) in values.enumerate() {
         let comma = if index > 0 { "," } else { "" };

@@ -1,0 +1,9 @@
+//! The outbox: the log seen as events, and the sinks that take them to the business server.
+//!
+//! It deliberately keeps no copy of the events and decides nothing about messages: a sink is a cursor into the one log.
+
+mod carrier;
+mod event;
+
+pub use carrier::{Carrier, Outcome};
+pub use event::{data, line, object};
