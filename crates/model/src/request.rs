@@ -16,6 +16,8 @@ pub enum Request {
     Prove(Proofs),
     Report(Report),
     Overflow(Overflowed),
+    /// Direct messages whose end the views find due, with the devices that wait for them.
+    End(Vec<(Dev, Position)>),
     /// An event of an app for its business server.
     Emit(ClientEvent),
     Publish(Draft),

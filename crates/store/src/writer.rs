@@ -15,6 +15,7 @@ mod cache;
 pub(crate) mod clock;
 mod collapse;
 pub(crate) mod dice;
+mod end;
 mod feed;
 mod ghosts;
 mod layers;
@@ -144,6 +145,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Report(report) => self.report(report),
             Request::Emit(event) => self.emit(event),
             Request::Overflow(overflow) => self.overflow(overflow),
+            Request::End(due) => self.end(due),
             Request::Publish(draft) => self.publish(draft),
             Request::Administer(ask) => self.administer(ask),
             Request::Connected(regs) => self.connected(regs),

@@ -120,6 +120,7 @@ impl Roster {
             | Fact::Proven(_)
             | Fact::Reported(_)
             | Fact::Overflowed(_)
+            | Fact::Ended(_)
             | Fact::ClientEvent(_) => {}
         }
     }

@@ -43,6 +43,8 @@ pub(super) enum Act {
     Crash,
     Fail(Fault),
     Read(MailboxQuery),
+    /// What is due to end is looked for, and ends.
+    End,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +61,10 @@ impl Act {
             Self::Read(query) => Outcome::Page(subject.mailbox(*query)),
             Self::Advance(ms) => {
                 subject.advance(*ms);
+                Outcome::Nothing
+            }
+            Self::End => {
+                subject.end_due();
                 Outcome::Nothing
             }
             Self::Crash => {
@@ -140,6 +146,7 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         17 if rng.one_in(3) => Act::Ask(Request::Erase(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
         18 if rng.one_in(3) => Act::Advance(*rng.pick(&[700_000, 5 * 3_600_000, 25 * 3_600_000]).expect("three")),
         18 if rng.one_in(3) => Act::Ask(Request::Disconnect(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
+        19 if rng.one_in(3) => Act::End,
         _ => Act::Advance(rng.below(4_000)),
     }
 }

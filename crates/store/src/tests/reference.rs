@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
-    Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, Fact, Idempotency, Lifetime, Limits,
+    Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, End, Fact, Idempotency, Lifetime, Limits,
     MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target,
     Targets, Token, Uid,
 };
@@ -23,6 +23,8 @@ struct Device {
     print: tidings_model::Print,
     addr: std::net::IpAddr,
     cursor: Position,
+    /// A proof moved it so far.
+    proven: Position,
     born: Position,
     heir_of: Option<Dev>,
     is_dead: bool,
@@ -40,6 +42,12 @@ struct Message {
     left: BTreeSet<Dev>,
 }
 
+impl Message {
+    fn is_direct_to(&self, dev: Dev) -> bool {
+        matches!(&self.targets, Targets::Devices(devs) if devs.contains(&dev))
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Socket {
     reg: RegNo,
@@ -55,6 +63,9 @@ pub(super) struct Reference {
     devices: Vec<Device>,
     messages: Vec<Message>,
     had: BTreeSet<(Dev, Position)>,
+    /// Direct messages that something other than time ended, and those whose end was told.
+    lost: BTreeMap<(Dev, Position), End>,
+    ended: BTreeSet<(Dev, Position)>,
     keys: BTreeMap<[u8; 16], (u64, u64, Accepted)>,
     sockets: BTreeMap<SocketId, Socket>,
     /// Who has registered and was not erased since.
@@ -71,6 +82,8 @@ impl Reference {
             devices,
             messages,
             had: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            ended: BTreeSet::new(),
             keys: BTreeMap::new(),
             sockets: BTreeMap::new(),
             users: BTreeSet::new(),
@@ -81,6 +94,7 @@ impl Reference {
         match (act, outcome) {
             (Act::Advance(ms), _) => self.now += ms,
             (Act::Crash, _) => self.sockets.clear(),
+            (Act::End, _) => self.end(facts, context),
             (Act::Ask(Request::Register(ask)), Outcome::Answer(answer)) => self.register(ask, answer, facts, context),
             (Act::Ask(Request::Adopt(ask)), Outcome::Answer(answer)) => self.adopt(ask, answer, facts, context),
             (Act::Ask(Request::Leave(ask)), _) => {
@@ -163,7 +177,7 @@ impl Reference {
             let is_online = |reg: &RegNo| self.sockets.values().any(|socket| socket.reg == *reg);
             assert!(of_device.contains(&reg) && (!is_online(&reg) || of_device.iter().all(is_online)), "{context}");
             self.regs[reg.0 as usize].is_dead = true;
-            self.devices.iter_mut().filter(|device| device.reg == reg).for_each(|device| device.is_dead = true);
+            self.bury(|device| device.reg == reg);
         }
         assert_eq!((attached.reg, attached.dev), (RegNo(self.regs.len() as u32), Some(Dev(self.devices.len() as u32))), "{context}");
         assert!(self.regs.iter().all(|reg| reg.token != attached.token), "{context}");
@@ -176,6 +190,7 @@ impl Reference {
             print: ask.print,
             addr: ask.addr,
             cursor: born,
+            proven: born,
             born,
             heir_of: None,
             is_dead: false,
@@ -220,6 +235,7 @@ impl Reference {
         assert_eq!(ended.len(), usize::from(ghosts.len() == Limits::GHOSTS), "{context}");
         for dev in ended {
             assert!(ghosts.contains(&dev) && self.serving(dev).is_none(), "{context}");
+            self.lose(dev, (Position::ZERO, Position::from_raw(u64::MAX)), End::Unregistered);
             self.devices[dev.0 as usize].is_dead = true;
         }
         self.ghosts(reg)
@@ -230,7 +246,16 @@ impl Reference {
         let ghost = facts.iter().find_map(|(at, _, fact)| if let Fact::Ghost(ghost) = fact { Some((*at, ghost.clone())) } else { None });
         let (born, ghost) = ghost.expect(context);
         assert_eq!(ghost.cursor, cursor.unwrap_or(born), "{context}");
-        self.devices.push(Device { reg: ghost.reg, print, addr, cursor: ghost.cursor, born, heir_of: ghost.heir_of, is_dead: false });
+        self.devices.push(Device {
+            reg: ghost.reg,
+            print,
+            addr,
+            cursor: ghost.cursor,
+            proven: ghost.cursor,
+            born,
+            heir_of: ghost.heir_of,
+            is_dead: false,
+        });
     }
 
     fn disconnect(&mut self, named: &Named, answer: &Answer, facts: Facts<'_>, context: &str) {
@@ -255,8 +280,43 @@ impl Reference {
         let told = facts.iter().find_map(|(.., fact)| if let Fact::Erased(fact) = fact { Some(fact.regs.clone()) } else { None });
         assert_eq!(told.as_ref(), Some(&living), "{context}");
         self.regs.iter_mut().filter(|reg| reg.uid == named.uid).for_each(|reg| (reg.uid, reg.is_dead) = (Uid::trusted(""), true));
-        self.devices.iter_mut().filter(|device| living.contains(&device.reg)).for_each(|device| device.is_dead = true);
+        self.bury(|device| living.contains(&device.reg));
         self.sockets.values_mut().filter(|socket| living.contains(&socket.reg)).for_each(|socket| socket.dev = None);
+    }
+
+    fn bury(&mut self, whom: impl Fn(&Device) -> bool) {
+        for no in 0..self.devices.len() {
+            if whom(&self.devices[no]) && !self.devices[no].is_dead {
+                self.lose(Dev(no as u32), (Position::ZERO, Position::from_raw(u64::MAX)), End::Unregistered);
+                self.devices[no].is_dead = true;
+            }
+        }
+    }
+
+    /// What waits for a device in a part of the log is lost, unless it was before.
+    fn lose(&mut self, dev: Dev, (after, upto): (Position, Position), end: End) {
+        for message in self.messages.iter().filter(|message| message.at > after && message.at <= upto && message.expires > self.now) {
+            if message.is_direct_to(dev) {
+                self.lost.entry((dev, message.at)).or_insert(end);
+            }
+        }
+    }
+
+    /// Whatever has no proof and no end told, and has a cause or expired ten seconds ago.
+    fn end(&mut self, facts: Facts<'_>, context: &str) {
+        let mut due = BTreeSet::new();
+        for message in &self.messages {
+            let Targets::Devices(devs) = &message.targets else { continue };
+            for dev in devs {
+                let key = (*dev, message.at);
+                let end = self.lost.get(&key).copied().or((message.expires + 10_000 <= self.now).then_some(End::Expired));
+                due.extend(end.filter(|_| !self.had.contains(&key) && !self.ended.contains(&key)).map(|end| (message.at, *dev, end)));
+            }
+        }
+        let told: Vec<_> =
+            facts.iter().flat_map(|(.., fact)| if let Fact::Ended(ended) = fact { ended.direct.clone() } else { Vec::new() }).collect();
+        assert_eq!(told, due.iter().copied().collect::<Vec<_>>(), "{context}");
+        self.ended.extend(due.into_iter().map(|(at, dev, _)| (dev, at)));
     }
 
     fn adopt(&mut self, ask: &Adopt, answer: &Answer, facts: Facts<'_>, context: &str) {
@@ -347,6 +407,9 @@ impl Reference {
         for older in self.messages.iter_mut().filter(|older| older.key.as_ref() == Some(key)) {
             if (older.targets == Targets::Everyone) == is_wide {
                 older.left.extend(&of);
+                for dev in of.iter().filter(|dev| older.is_direct_to(**dev) && older.expires > self.now) {
+                    self.lost.entry((*dev, older.at)).or_insert(End::Superseded);
+                }
             }
         }
     }
@@ -384,10 +447,8 @@ impl Reference {
         let mut news = BTreeSet::new();
         for direct in &proofs.direct {
             let device = self.device(direct.dev);
-            let is_news = !device.is_dead
-                && direct.message > device.born
-                && direct.message > device.cursor
-                && !self.had.contains(&(direct.dev, direct.message));
+            let is_news =
+                direct.message > device.born && direct.message > device.proven && !self.had.contains(&(direct.dev, direct.message));
             news.extend(is_news.then_some((direct.dev, direct.message)));
         }
         let told: Vec<_> =
@@ -397,8 +458,9 @@ impl Reference {
         self.had.extend(news);
         for (dev, to) in &proofs.cursors {
             let device = &mut self.devices[dev.0 as usize];
-            if !device.is_dead {
-                device.cursor = device.cursor.max(*to);
+            // What is at or below the cursor moves nothing.
+            if !device.is_dead && *to > device.cursor {
+                (device.cursor, device.proven) = (*to, *to);
             }
         }
     }
@@ -414,7 +476,7 @@ impl Reference {
             (Some(message), Some(dev)) if report.reg.is_some() && message.at <= report.written => {
                 let device = self.device(dev);
                 let is_target = if let Targets::Devices(devs) = &message.targets { devs.contains(&dev) } else { device.born < message.at };
-                (is_target && !device.is_dead && message.at > device.cursor && !self.had.contains(&(dev, message.at)))
+                (is_target && !device.is_dead && message.at > device.proven && !self.had.contains(&(dev, message.at)))
                     .then_some((dev, message.at))
             }
             _ => None,
@@ -448,8 +510,10 @@ impl Reference {
             let kept = wanted.iter().rev().take(self.limits.mailbox_messages).take_while(fits).count();
             let cut: Vec<_> = wanted.drain(..wanted.len() - kept).collect();
             if let Some((newest, _)) = cut.last() {
+                let newest = *newest;
+                self.lose(query.dev, (query.after, newest), End::Overflow);
                 let device = &mut self.devices[query.dev.0 as usize];
-                device.cursor = device.cursor.max(*newest);
+                device.cursor = device.cursor.max(newest);
             }
         }
         let mut bytes = 0;

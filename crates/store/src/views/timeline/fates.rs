@@ -76,7 +76,7 @@ fn is_superseded(source: &Source<'_>, at: Position, message: &Published, dev: De
         Targets::Everyone => Shelf::Wide(message.app),
     };
     let span = Span { shelf, after: Position::from_raw(at.raw().saturating_sub(1)), upto: at };
-    Ok(source.base.letters(span, Order::Oldest, 1)?.iter().any(|(_, letter)| letter.superseded_by.is_some()))
+    Ok(source.base.letters(span, Order::Oldest, 1)?.iter().any(|(_, letter)| letter.gone_by.is_some()))
 }
 
 fn reached(receipt: Receipt, sent: Millis) -> Fate {
