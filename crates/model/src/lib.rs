@@ -36,7 +36,7 @@ pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strict
 pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
 pub use position::{Millis, Position};
 pub use proof::{End, Proof, State};
-pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
+pub use request::{Adopt, Leave, Named, Proofs, Recall, Register, Report, Request};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tidings_json::Json;
 
 use crate::{
-    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid,
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, KeyId, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -30,6 +30,16 @@ pub enum Request {
     Disconnect(Named),
     /// Forgets a user.
     Erase(Named),
+    Recall(Recall),
+}
+
+/// Takes a message back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recall {
+    pub app: AppNo,
+    pub message: Position,
+    /// None: asked without a key.
+    pub by: Option<KeyId>,
 }
 
 /// A user as a backend names him.

@@ -17,6 +17,7 @@ pub(crate) mod events;
 pub(crate) mod fold;
 pub(crate) mod mailbox;
 pub(crate) mod maps;
+pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod timeline;
 pub(crate) mod users;

@@ -22,6 +22,7 @@ mod layers;
 mod presence;
 mod prove;
 mod publish;
+mod recall;
 mod register;
 mod report;
 mod users;
@@ -151,6 +152,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),
+            Request::Recall(recall) => self.recall(recall),
             Request::Count(draft) => self.count(draft),
         }
     }
