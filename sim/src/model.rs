@@ -94,6 +94,11 @@ impl Model {
         Ok(())
     }
 
+    /// How many direct messages have ended without a proof.
+    pub fn ended(&self) -> usize {
+        self.ended.len()
+    }
+
     /// The log is told from its beginning.
     pub fn hear_anew(&mut self) {
         self.directs.clear();
@@ -113,7 +118,9 @@ impl Model {
     /// Stored messages for `who` in (born, upto].
     fn owed(&self, who: Identity, upto: Position) -> impl Iterator<Item = (usize, &Sent)> {
         let born = self.born.get(&who).copied().unwrap_or(upto);
-        let wanted = move |sent: &Sent| sent.recalled.is_none() && sent.uid.is_none_or(|uid| uid == who.uid) && sent.at.is_some_and(|at| at > born && at <= upto);
+        let wanted = move |sent: &Sent| {
+            sent.recalled.is_none() && sent.uid.is_none_or(|uid| uid == who.uid) && sent.at.is_some_and(|at| at > born && at <= upto)
+        };
         self.sent.iter().enumerate().filter(move |(_, sent)| wanted(sent))
     }
 
@@ -141,7 +148,14 @@ impl Model {
     }
 
     /// Order per device, no repeat on one connection (but where the server was in doubt), nothing to the wrong socket.
-    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, (written, known): (Millis, Position), doubt: Doubt) -> Result<(), String> {
+    pub fn see(
+        &mut self,
+        phone: usize,
+        uids: &[usize],
+        seen: Seen,
+        (written, known): (Millis, Position),
+        doubt: Doubt,
+    ) -> Result<(), String> {
         let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
         if sent.uid.is_some_and(|uid| !uids.contains(&uid)) {
             return Err(format!("phone {phone}, registered as {uids:?}, got message {} for {:?}", seen.message, sent.uid));

@@ -8,7 +8,8 @@ use tidings_delivery::{Client, Config, Found, Output, Query, Registration, Roste
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Recall, Refusal, Request, SocketId, Target, Uid,
+    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Recall, Refusal, Request, SocketId,
+    Target, Uid,
 };
 use tidings_store::{Appended, Fault, MemStore};
 
