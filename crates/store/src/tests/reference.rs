@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
     Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, End, Fact, Idempotency, Lifetime, Limits,
-    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Target,
+    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, Recall, RegNo, Register, Report, Request, SocketId, Strictness, Target,
     Targets, Token, Uid,
 };
 
@@ -40,6 +40,7 @@ struct Message {
     key: Option<CollapseKey>,
     /// Mailboxes that it has left for a newer one with its key.
     left: BTreeSet<Dev>,
+    recalled: bool,
 }
 
 impl Message {
@@ -108,6 +109,7 @@ impl Reference {
             (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),
             (Act::Ask(Request::Emit(event)), Outcome::Answer(answer)) => self.emit(event, answer, facts, context),
             (Act::Ask(Request::Disconnect(named)), Outcome::Answer(answer)) => self.disconnect(named, answer, facts, context),
+            (Act::Ask(Request::Recall(recall)), Outcome::Answer(answer)) => self.recall(recall, answer, facts, context),
             (Act::Ask(Request::Erase(named)), Outcome::Answer(answer)) => self.erase(named, answer, facts, context),
             (Act::Read(query), Outcome::Page(page)) => self.read(query, page, context),
             _ => panic!("{context}"),
@@ -375,7 +377,7 @@ impl Reference {
         }
         let (at, id, expires) = (accepted.at, accepted.id, accepted.expires.0);
         let (len, key) = (draft.content.body.text().len(), draft.content.collapse_key.clone());
-        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left: BTreeSet::new() });
+        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left: BTreeSet::new(), recalled: false });
     }
 
     /// What a draft would be accepted with, or its refusal.
@@ -485,6 +487,22 @@ impl Reference {
         self.had.extend(proves);
     }
 
+    fn recall(&mut self, ask: &Recall, answer: &Answer, facts: Facts<'_>, context: &str) {
+        assert!(matches!(answer, Answer::Done), "{context}");
+        let told = facts.iter().find_map(|(.., fact)| if let Fact::Recalled(fact) = fact { Some(fact) } else { None });
+        let index = self.messages.iter().position(|message| message.at == ask.message).expect(context);
+        let message = &mut self.messages[index];
+        let is_news = message.expires > self.now && !message.recalled;
+        assert_eq!(told.is_some(), is_news, "{context}");
+        let Some(told) = told else { return };
+        message.recalled = true;
+        let devs = if let Targets::Devices(devs) = &message.targets { Some(devs.clone()) } else { None };
+        assert_eq!((told.message, &told.devs), (ask.message, &devs), "{context}");
+        for dev in devs.into_iter().flatten() {
+            self.lost.entry((dev, ask.message)).or_insert(End::Recalled);
+        }
+    }
+
     fn emit(&self, event: &ClientEvent, answer: &Answer, facts: Facts<'_>, context: &str) {
         let told: Vec<_> =
             facts.iter().filter_map(|(.., fact)| if let Fact::ClientEvent(told) = fact { Some(told) } else { None }).collect();
@@ -529,7 +547,7 @@ impl Reference {
 
     fn wanted(&self, query: &MailboxQuery) -> Vec<(Position, usize)> {
         let is_inside = |message: &&Message| {
-            message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time
+            !message.recalled && message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time
         };
         let is_for = |message: &&Message| match &message.targets {
             Targets::Everyone => message.left.is_empty(),
