@@ -4,6 +4,8 @@
 
 mod carrier;
 mod event;
+mod webhook;
 
 pub use carrier::{Carrier, Outcome};
 pub use event::{data, line, object};
+pub use webhook::{Allowed, Secret, Target, Tried, Webhook, Webhooks};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tidings_delivery::{DirectEvent, Pattern};
-use tidings_gateway::http::{Cors, Network, Proxies};
-use tidings_model::Limits;
+use tidings_gateway::http::{Cors, Proxies};
+use tidings_model::{Limits, Network};
 use tidings_registration::Target;
 use tracing_subscriber::EnvFilter;
 
