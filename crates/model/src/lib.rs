@@ -18,6 +18,7 @@ mod network;
 mod position;
 mod proof;
 mod request;
+mod sink;
 mod tenancy;
 mod time;
 
@@ -39,6 +40,10 @@ pub use network::{BadNetwork, Network};
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
 pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
+pub use sink::{
+    Gap, NewSink, Sink, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkMoved, SinkNo, SinkSecret, SinkState, Sinks, Standing,
+    Tracked, Webhook,
+};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]
