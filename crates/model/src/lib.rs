@@ -19,6 +19,7 @@ mod position;
 mod proof;
 mod request;
 mod sink;
+mod spelling;
 mod tenancy;
 mod time;
 
@@ -44,6 +45,7 @@ pub use sink::{
     Gap, NewSink, Sink, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkMoved, SinkNo, SinkSecret, SinkState, Sinks, Standing,
     Tracked, Webhook,
 };
+pub use spelling::{distance, nearest};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]

@@ -8,4 +8,4 @@ mod webhook;
 
 pub use carrier::{Carrier, Outcome};
 pub use event::{data, line, object};
-pub use webhook::{Allowed, Secret, Target, Tried, Webhook, Webhooks};
+pub use webhook::{Allowed, Target, Tried, Webhook, Webhooks, revealed};

@@ -12,7 +12,7 @@ use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use tidings_json::Object;
-use tidings_model::{AppName, Event, Millis};
+use tidings_model::{AppName, Event, Millis, SinkId, SinkSecret, Webhook as Conf};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{Carrier, Outcome};
@@ -29,7 +29,7 @@ mod target;
 mod wire;
 
 pub use allow::Allowed;
-pub use secret::Secret;
+pub use secret::revealed;
 pub use target::Target;
 
 /// From the first byte of a connect to the head of an answer.
@@ -61,18 +61,26 @@ impl Webhooks {
         &self.0.allowed
     }
 
-    /// One that is carried to. `sink`: what it is known by, for ever. `secrets`: the newest first.
-    pub fn to(&self, sink: &str, target: Target, secrets: Vec<Secret>) -> Webhook {
-        Webhook { shared: self.clone(), sink: sink.to_owned(), target, secrets }
+    /// The way to one receiver. `sink`: what it is known by, for ever. Fails where its URL may not be called any more.
+    pub fn to(&self, sink: &SinkId, webhook: &Conf) -> Result<Webhook, String> {
+        let target = Target::parse(&webhook.url, self.allowed()).map_err(|why| format!("its URL {why}"))?;
+        Ok(Webhook { shared: self.clone(), sink: sink.clone(), target, secrets: webhook.secrets.clone() })
+    }
+}
+
+impl Default for Webhooks {
+    /// To public addresses only.
+    fn default() -> Self {
+        Self::new(Allowed::default())
     }
 }
 
 /// One receiver.
 pub struct Webhook {
     shared: Webhooks,
-    sink: String,
+    sink: SinkId,
     target: Target,
-    secrets: Vec<Secret>,
+    secrets: Vec<SinkSecret>,
 }
 
 /// What came of one try.
@@ -88,7 +96,7 @@ pub struct Tried {
 impl Carrier for Webhook {
     async fn carry(&mut self, batch: &[Event]) -> Outcome {
         let Some(last) = batch.last() else { return later("there is nothing to carry".to_owned()) };
-        let letter = Letter::of(&self.sink, batch);
+        let letter = Letter::of(self.sink.as_str(), batch);
         match self.post(&letter).await {
             Ok((_, Verdict::Taken)) => Outcome::Taken { upto: last.id },
             Ok((_, Verdict::Refused(why))) => Outcome::Refused { why },

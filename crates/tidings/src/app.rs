@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tidings_api::{Executor, IceStartError, StartError as Backends};
 use tidings_gateway::StartError as Devices;
+use tidings_outbox::Webhooks;
 use tidings_pages::StartError as Sockets;
 use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
@@ -136,7 +137,8 @@ impl App {
         Addresses::remove(&config.data);
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
-        let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
+        let webhooks = Webhooks::new(config.webhook_allow.clone());
+        let executor = Executor::with_webhooks(store.clone(), config.limits.clone(), config.admin_key.clone(), webhooks);
         let ground = Ground {
             config,
             store: &store,

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::body::Bytes;
 use ring::digest;
 use tidings_json::{Object, array};
-use tidings_model::Event;
+use tidings_model::{Event, SinkSecret};
 
-use super::secret::Secret;
+use super::secret::signature;
 
 /// One body with its name, for as many tries as it takes.
 pub(super) struct Letter {
@@ -28,9 +28,9 @@ impl Letter {
     }
 
     /// A signature for each secret, separated by spaces: a receiver that has any of them can tell.
-    pub(super) fn sign(&self, secrets: &[Secret], timestamp: u64) -> String {
+    pub(super) fn sign(&self, secrets: &[SinkSecret], timestamp: u64) -> String {
         let message = [self.id.as_bytes(), b".", timestamp.to_string().as_bytes(), b".", &self.body].concat();
-        secrets.iter().map(|secret| secret.sign(&message)).collect::<Vec<_>>().join(" ")
+        secrets.iter().map(|secret| signature(secret, &message)).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -7,6 +7,8 @@ use std::thread::{Builder, JoinHandle};
 
 use tidings_model::{EventId, Position, What, Who};
 
+use super::secret::signature;
+
 use super::*;
 
 fn batch() -> Vec<Event> {
@@ -80,8 +82,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
 
 fn webhook(url: &str, allowed: &[&str]) -> Webhook {
     let allowed = Allowed::parse(allowed.iter().copied()).unwrap();
-    let target = Target::parse(url, &allowed).unwrap();
-    Webhooks::new(allowed).to("wh_1", target, vec![Secret::from_random([7; 32])])
+    let conf = Conf { url: url.to_owned(), types: None, secrets: vec![SinkSecret::new(&[7; 32])] };
+    Webhooks::new(allowed).to(&SinkId::trusted("wh_1"), &conf).unwrap()
 }
 
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
@@ -101,7 +103,7 @@ async fn a_retry_has_the_same_id_and_body_on_the_same_connection() {
     assert_eq!(first.header("content-type"), "application/json");
     assert!(first.header("user-agent").starts_with("Tidings/"));
     let signed = format!("{}.{}.{}", first.header("webhook-id"), first.header("webhook-timestamp"), first.body);
-    assert_eq!(first.header("webhook-signature"), Secret::from_random([7; 32]).sign(signed.as_bytes()));
+    assert_eq!(first.header("webhook-signature"), signature(&SinkSecret::new(&[7; 32]), signed.as_bytes()));
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ fn the_same_events_for_the_same_sink_have_the_same_id() {
 #[test]
 fn each_secret_signs_id_time_and_body() {
     let letter = Letter { id: "msg_1".to_owned(), body: Bytes::from_static(b"{\"events\":[]}") };
-    let secrets = [Secret::from_random([1; 32]), Secret::from_random([2; 32])];
-    let [new, old] = secrets.each_ref().map(|secret| secret.sign(b"msg_1.1763892000.{\"events\":[]}"));
+    let secrets = [SinkSecret::new(&[1; 32]), SinkSecret::new(&[2; 32])];
+    let [new, old] = secrets.each_ref().map(|secret| signature(secret, b"msg_1.1763892000.{\"events\":[]}"));
     assert_eq!(letter.sign(&secrets, 1_763_892_000), format!("{new} {old}"));
 }
