@@ -21,7 +21,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("tidings-outbox", &["model", "ice", "store"]),
     ("tidings-api", &["model", "ice", "store", "outbox"]),
     ("tidings-pages", &["model", "engineio", "socketio", "gateway", "api"]),
-    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "registration", "api", "outbox", "pages"]),
+    ("tidings", &["model", "engineio", "socketio", "store", "delivery", "gateway", "registration", "outbox", "api", "pages"]),
     ("tidings-tutorial", &["model", "store", "delivery", "gateway", "api", "pages"]),
     ("tidings-fuzz", &["model", "ice", "engineio", "socketio", "store", "gateway"]),
     ("tidings-sim", &["model", "engineio", "socketio", "delivery", "store"]),
