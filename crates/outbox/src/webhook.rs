@@ -61,10 +61,11 @@ impl Webhooks {
         &self.0.allowed
     }
 
-    /// The way to one receiver. `sink`: what it is known by, for ever. Fails where its URL may not be called any more.
-    pub fn to(&self, sink: &SinkId, webhook: &Conf) -> Result<Webhook, String> {
-        let target = Target::parse(&webhook.url, self.allowed()).map_err(|why| format!("its URL {why}"))?;
-        Ok(Webhook { shared: self.clone(), sink: sink.clone(), target, secrets: webhook.secrets.clone() })
+    /// The way to one receiver. `sink`: what it is known by, for ever. None: its URL is none, though it was checked once. Whether it may
+    /// still be called is looked at with each call.
+    pub fn to(&self, sink: &SinkId, webhook: &Conf) -> Option<Webhook> {
+        let target = Target::read(&webhook.url).ok()?;
+        Some(Webhook { shared: self.clone(), sink: sink.clone(), target, secrets: webhook.secrets.clone() })
     }
 }
 

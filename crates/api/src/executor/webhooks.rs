@@ -1,7 +1,6 @@
 //! Webhooks: who sees which, and what an administrator does with them. Carrying the events is the outbox's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tidings_model::{
     Administer, Answer, AppName, AppNo, Code, EventId, EventType, NewSink, Position, Refusal, Request, SinkChange, SinkConf, SinkId,
@@ -117,10 +116,8 @@ impl Executor {
         let SinkConf::Webhook(webhook) = &tracked.sink.conf else { return Err(something_else()) };
         let app = tracked.sink.app.map_or_else(AppName::root, |app| self.0.store.directory().name_of(app));
         let nonce = u64::from_le_bytes(draw()?);
-        match self.0.webhooks.to(&tracked.sink.id, webhook) {
-            Ok(carrier) => Ok(carrier.test(&app, nonce).await),
-            Err(why) => Ok(Tried { status: None, took: Duration::ZERO, error: Some(why) }),
-        }
+        let carrier = self.0.webhooks.to(&tracked.sink.id, webhook).ok_or_else(something_else)?;
+        Ok(carrier.test(&app, nonce).await)
     }
 
     /// Sets it back, so that it is told again what it was told, parked events too.
