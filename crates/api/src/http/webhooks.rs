@@ -35,21 +35,15 @@ pub(crate) async fn create(State(face): State<Face>, request: Request) -> Result
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let caller = caller::of(request.extensions())?;
-    let Named { name, verb } = Named::read(request.uri().path(), "id")?;
-    match verb {
-        None => {
-            no_query(&request)?;
-            let webhook = face.executor.webhook(&caller, &name)?;
-            Ok(answer::json(written(&face, &Hooked { webhook, secret: None })))
-        }
-        Some("test" | "replay") => Ok(only("POST")),
-        Some(_) => Err(nothing(&request)),
-    }
+    let Some(id) = plain(&request)? else { return Ok(only("POST")) };
+    no_query(&request)?;
+    let webhook = face.executor.webhook(&caller, &id)?;
+    Ok(answer::json(written(&face, &Hooked { webhook, secret: None })))
 }
 
 pub(crate) async fn change(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let running = face.executor.admit()?;
-    let id = plain(&request)?;
+    let Some(id) = plain(&request)? else { return Ok(only("POST")) };
     let (head, body) = request.into_parts();
     let caller = caller::of(&head.extensions)?;
     // Before the body: what is not the caller's is not there, whatever it would change.
@@ -70,7 +64,8 @@ pub(crate) async fn change(State(face): State<Face>, request: Request) -> Result
 pub(crate) async fn remove(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let running = face.executor.admit()?;
     let caller = caller::of(request.extensions())?;
-    face.executor.remove_webhook(&caller, running, &plain(&request)?).await?;
+    let Some(id) = plain(&request)? else { return Ok(only("POST")) };
+    face.executor.remove_webhook(&caller, running, &id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -117,10 +112,14 @@ async fn replay(face: &Face, id: &str, request: Request) -> Result<Response, Fai
     Ok(answer::json(written(face, &Hooked { webhook, secret: None })))
 }
 
-/// The id of a path that has no verb.
-fn plain(request: &Request) -> Result<String, Failure> {
+/// The id of a path that has no verb; None: it has one, for which POST is.
+fn plain(request: &Request) -> Result<Option<String>, Failure> {
     let Named { name, verb } = Named::read(request.uri().path(), "id")?;
-    if verb.is_some() { Err(nothing(request)) } else { Ok(name) }
+    match verb {
+        None => Ok(Some(name)),
+        Some("test" | "replay") => Ok(None),
+        Some(_) => Err(nothing(request)),
+    }
 }
 
 fn event_id(fields: &Fields<'_>, key: &'static str) -> Result<Option<EventId>, Failure> {

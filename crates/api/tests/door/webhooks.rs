@@ -89,11 +89,11 @@ fn what_is_wrong_with_a_webhook_is_said_with_its_field() {
         assert!(error["field"] == field && message.contains(words), "{body}: {error}");
     }
     house.post(&make, &[], r#"{"url":"https://shop.example/","secret":"x"}"#).refused(400, "unknown_field");
-    for (method, target) in [("GET", ":test"), ("GET", ":replay"), ("POST", "")] {
+    for (method, target) in [("GET", ":test"), ("GET", ":replay"), ("PATCH", ":test"), ("DELETE", ":replay"), ("POST", "")] {
         house.call(&super::house::request(method, &format!("{change}{target}"), &[], "")).refused(405, "method_not_allowed");
     }
     house.post(&format!("{change}:nothing"), &[], "{}").refused(404, "not_found");
-    house.patch(&format!("{change}:test"), &[], "{}").refused(404, "not_found");
+    house.patch(&format!("{change}:nothing"), &[], "{}").refused(404, "not_found");
     assert_eq!(good(&house.get("/v1/webhooks", &[]))["webhooks"].as_array().unwrap().len(), 1);
 }
 
