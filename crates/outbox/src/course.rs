@@ -334,7 +334,10 @@ impl Course {
             self.standing = standing;
         }
         if pauses {
-            self.alarms.push_back(Alarm::Paused { why });
+            // An administrator who pauses it meanwhile knows.
+            if ask.state.is_some() || ask.park.is_some() {
+                self.alarms.push_back(Alarm::Paused { why });
+            }
             self.rest();
         }
         self.look();
