@@ -1,6 +1,6 @@
 """A business server's end of a webhook: a process that checks signatures with the official library and writes down what it takes.
 
-As a program: `python -m harness.receiver PORT FOLDER`. What it took is on disk before it says so, so it may be killed; how it behaves is told to it
+As a program: `python -m harness.receiver PORT FOLDER [CERTIFICATE KEY]`. What it took is on disk before it says so, so it may be killed; how it behaves is told to it
 over its own HTTP, and forgotten with the process.
 """
 
@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import ssl
 import subprocess
 import sys
 import threading
@@ -27,14 +28,16 @@ class Receiver:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.process = None
+        self.is_tls = False
 
     def url(self, host="127.0.0.1", path="/hooks"):
-        return f"http://{host}:{self.port}{path}"
+        return f"http{'s' if self.is_tls else ''}://{host}:{self.port}{path}"
 
-    def start(self, secret):
-        """`secret`: any of several, or None: nothing is checked."""
+    def start(self, secret, certificate=()):
+        """`secret`: any of several, or None: nothing is checked. `certificate`: a chain and its key, for TLS."""
+        self.is_tls = bool(certificate)
         (self.folder / "secret").write_text(secret or "")
-        command = [sys.executable, "-m", "harness.receiver", str(self.port), str(self.folder)]
+        command = [sys.executable, "-m", "harness.receiver", str(self.port), str(self.folder), *map(str, certificate)]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=HERE)
         end = time.monotonic() + 20
@@ -50,7 +53,10 @@ class Receiver:
             return False
 
     def tell(self, behaviour):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        if self.is_tls:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=ssl._create_unverified_context())
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("PUT", "/behaviour", json.dumps(behaviour))
             return connection.getresponse().status
@@ -159,13 +165,18 @@ class Desk(BaseHTTPRequestHandler):
         pass
 
 
-def main(port, folder):
+def main(port, folder, *certificate):
     Desk.folder = pathlib.Path(folder)
     secret = (Desk.folder / "secret").read_text()
     if secret:
         from standardwebhooks.webhooks import Webhook
         Desk.webhook = Webhook(secret)
-    ThreadingHTTPServer(("127.0.0.1", int(port)), Desk).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", int(port)), Desk)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import running
+from harness.certificate import Authority
 from harness.driver import Device
 from harness.ports import free_port
 from harness.product import ROOT, environment
@@ -219,6 +220,20 @@ def test_nothing_inside_is_reached_by_a_name_or_a_redirect(inside, receiver, tmp
         said = Webhook(strict.backend, receiver.url("localhost")).test()
         assert (said["ok"], said["status"]) == (False, None) and "no public one" in said["error"]
     assert len(receiver.tries()) == tries
+
+
+def test_over_tls_a_receiver_is_known_by_its_certificate(receiver, tmp_path):
+    ours, others = tmp_path / "ours", tmp_path / "others"
+    for folder in (ours, others):
+        folder.mkdir()
+    authority = Authority(ours)
+    trusted, misnamed = authority.sign("trusted"), authority.sign("misnamed", "DNS:elsewhere.example")
+    with running(tmp_path, **INSIDE, SSL_CERT_FILE=str(authority.cert)) as product:
+        for certificate, why in ((trusted, None), (misnamed, "certificate"), (Authority(others).sign("stranger"), "certificate")):
+            receiver.start(None, certificate)
+            said = Webhook(product.backend, receiver.url()).test()
+            assert said["ok"] == (why is None) and (why is None or why in said["error"]), said
+            receiver.kill()
 
 
 EXAMPLES = [(["python3", "receive.py"], "events.db"), (["node", "receive.mjs"], "events.ndjson")]
