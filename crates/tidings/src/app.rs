@@ -215,7 +215,8 @@ impl Rooms {
             warn!("some requests did not end in time; whatever was answered is durable");
         }
         if let Some(outbox) = self.outbox.take() {
-            outbox.close().await;
+            // Given up, it is dropped: what was under way comes again.
+            let _ = timeout_at(end - FLUSH.min(self.patience / 4), outbox.close()).await;
         }
         let Some(owner) = self.owner.take() else { return Ended::Stopped };
         match timeout_at(end, spawn_blocking(|| owner.close())).await {

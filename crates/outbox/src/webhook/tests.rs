@@ -116,6 +116,16 @@ async fn an_answer_that_says_more_than_is_read_is_still_an_answer() {
     assert_eq!(connections, [0, 1]);
 }
 
+/// Its connections are taken by the system, and nobody reads them.
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_says_nothing_is_not_waited_for_longer_than_ten_seconds() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut webhook = webhook(&format!("http://{}/", silent.local_addr().unwrap()), &["127.0.0.1"]);
+    let began = Instant::now();
+    let outcome = webhook.carry(&batch()).await;
+    assert!(matches!(outcome, Outcome::Later { after: None, .. }) && began.elapsed() <= WITHIN, "{outcome:?}");
+}
+
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let desk = desk(&["HTTP/1.1 307 Over There\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n", NO_CONTENT]);
