@@ -144,7 +144,7 @@ class Desk(BaseHTTPRequestHandler):
 
     def take(self, events):
         for event in events:
-            self.write("taken", event)
+            self.write("taken", event if self.path == "/hooks" else {**event, "at_path": self.path})
 
     def write(self, name, value):
         with open(self.folder / name, "a") as lines:

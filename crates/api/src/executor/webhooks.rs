@@ -100,7 +100,9 @@ impl Executor {
             webhook = self.sink_answer(Request::Administer(Administer::ChangeSink(change))).await?;
         }
         if state.is_some() {
-            webhook = self.sink_answer(Request::MoveSink(SinkMove { state, ..SinkMove::of(no) })).await?;
+            // Said of one that fails: it is mended, and to be tried at once.
+            let last_error = (state == Some(SinkState::Active)).then_some(None);
+            webhook = self.sink_answer(Request::MoveSink(SinkMove { state, last_error, ..SinkMove::of(no) })).await?;
         }
         Ok(Hooked { webhook, secret })
     }

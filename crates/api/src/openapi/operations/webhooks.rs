@@ -61,7 +61,11 @@ pub(super) const ALL: &[Operation] = &[
         body: Some(Schema::Object(&[
             optional("url", Schema::Text, URL),
             optional("types", EVENT_TYPES, TYPES),
-            optional("state", Schema::OneOf(&["active", "paused"]), "active: go on from the cursor, at once"),
+            optional(
+                "state",
+                Schema::OneOf(&["active", "paused"]),
+                "active: go on from the cursor, at once, also where it waits for its next try",
+            ),
             optional("rotate", Schema::Bool, "draws a secret; the newest one until now signs beside it"),
             optional("retire", Schema::Bool, "ends the older secret"),
         ])),
