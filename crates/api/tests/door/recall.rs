@@ -28,7 +28,10 @@ fn a_message_is_taken_back_once_and_again_is_answered_alike() {
         assert_eq!((reply.status, reply.json()), (202, json!({"id": id, "state": "recalled"})));
     }
     let facts = recalled(&house);
-    assert_eq!(facts.iter().map(|fact| (fact.by.clone(), fact.devs.clone())).collect::<Vec<_>>(), [(None, Some(vec![attached.dev.unwrap()]))]);
+    assert_eq!(
+        facts.iter().map(|fact| (fact.by.clone(), fact.devs.clone())).collect::<Vec<_>>(),
+        [(None, Some(vec![attached.dev.unwrap()]))]
+    );
     let device = house.get(&format!("/v1/devices/{}", attached.token), &[]).json();
     assert_eq!(device["mailbox"], json!({"messages": 0, "bytes": 0}));
 }
