@@ -6,7 +6,9 @@ mod carrier;
 pub mod course;
 mod driver;
 mod event;
+mod webhook;
 
 pub use carrier::{Carrier, Carriers, Outcome};
 pub use driver::{Outbox, SinkNumbers};
 pub use event::{data, line, object};
+pub use webhook::{Allowed, Target, Tried, Webhook, Webhooks, revealed};
