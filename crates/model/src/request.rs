@@ -23,7 +23,7 @@ pub enum Request {
     Emit(ClientEvent),
     Publish(Draft),
     Administer(Administer),
-    MoveSink(SinkMove),
+    MoveSink(Box<SinkMove>),
     /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
     Count(Draft),
     /// Who is connected; answered by [`crate::Answer::Connected`].

@@ -102,7 +102,7 @@ impl Executor {
         if state.is_some() {
             // Said of one that fails: it is mended, and to be tried at once.
             let last_error = (state == Some(SinkState::Active)).then_some(None);
-            webhook = self.sink_answer(Request::MoveSink(SinkMove { state, last_error, ..SinkMove::of(no) })).await?;
+            webhook = self.sink_answer(Request::MoveSink(Box::new(SinkMove { state, last_error, ..SinkMove::of(no) }))).await?;
         }
         Ok(Hooked { webhook, secret })
     }
@@ -135,7 +135,7 @@ impl Executor {
             return Err(ReplayError::Refused(replay.ahead()));
         }
         let ask = SinkMove { to: Some(to), ..SinkMove::of(tracked.sink.no) };
-        self.sink_answer(Request::MoveSink(ask)).await.map_err(ReplayError::Refused)
+        self.sink_answer(Request::MoveSink(Box::new(ask))).await.map_err(ReplayError::Refused)
     }
 
     /// Whether the log still has what lies behind the cursor.

@@ -197,7 +197,7 @@ impl<C: Carriers> Task<C> {
         let (tell, told) = oneshot::channel();
         // Nobody may wait any more.
         let reply = Box::new(move |answer| drop(tell.send(answer)));
-        let asked = self.shared.store.ask(Lane::Backends, Request::MoveSink(ask), reply);
+        let asked = self.shared.store.ask(Lane::Backends, Request::MoveSink(Box::new(ask)), reply);
         Box::pin(async move {
             if asked.is_err() {
                 return Err(Code::Overloaded);

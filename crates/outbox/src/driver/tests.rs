@@ -16,15 +16,17 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{Carrier, Outcome};
 
+/// None: it never answers.
+type Answers = Arc<dyn Fn(&[Event]) -> Option<Outcome> + Send + Sync>;
+
 /// What a business server has had, over all processes, and how it answers.
 #[derive(Clone)]
 struct Server {
     had: watch::Sender<Vec<EventId>>,
-    answers: Arc<dyn Fn(&[Event]) -> Option<Outcome> + Send + Sync>,
+    answers: Answers,
 }
 
 impl Server {
-    /// None: it never answers.
     fn new(answers: impl Fn(&[Event]) -> Option<Outcome> + Send + Sync + 'static) -> Self {
         Self { had: watch::Sender::new(Vec::new()), answers: Arc::new(answers) }
     }
@@ -256,12 +258,12 @@ async fn a_sink_is_paused_set_back_and_goes_on_as_it_is_asked() {
     node.happen(ROOT, 5).await;
     server.has_had(5).await;
     let begin = EventId { at: Position::ZERO, n: 0 };
-    node.sink(Request::MoveSink(SinkMove { state: Some(SinkState::Paused), ..SinkMove::of(no) })).await;
+    node.sink(Request::MoveSink(Box::new(SinkMove { state: Some(SinkState::Paused), ..SinkMove::of(no) }))).await;
     until(&outbox, |sinks| sinks[0].is_paused).await;
     node.happen(ROOT, 2).await;
-    node.sink(Request::MoveSink(SinkMove { to: Some(begin), ..SinkMove::of(no) })).await;
+    node.sink(Request::MoveSink(Box::new(SinkMove { to: Some(begin), ..SinkMove::of(no) }))).await;
     assert_eq!(server.had().len(), 5);
-    node.sink(Request::MoveSink(SinkMove { state: Some(SinkState::Active), ..SinkMove::of(no) })).await;
+    node.sink(Request::MoveSink(Box::new(SinkMove { state: Some(SinkState::Active), ..SinkMove::of(no) }))).await;
     server.has_had(12).await;
     let events = node.events();
     assert_eq!(server.had(), [&events[..5], &events[..]].concat());

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// Tables and what of them counts at `now`.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("meta", "k LIKE 'next_%' AND ?1 > 0"),
     ("app", "?1 > 0"),
     ("apikey", "?1 > 0"),

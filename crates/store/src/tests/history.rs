@@ -272,7 +272,7 @@ fn sink(rng: &mut Rng, known: &Known) -> Request {
         2 if rng.one_in(3) => Request::Administer(Administer::RemoveSink(no)),
         _ => {
             let to = somewhere(rng);
-            Request::MoveSink(SinkMove {
+            Request::MoveSink(Box::new(SinkMove {
                 sink: no,
                 expected: rng.one_in(4).then(|| somewhere(rng)),
                 to: (!rng.one_in(3)).then_some(to),
@@ -280,7 +280,7 @@ fn sink(rng: &mut Rng, known: &Known) -> Request {
                 last_error: rng.one_in(3).then(|| rng.one_in(2).then(|| SinkError { at: Millis(7), why: "no".into() })),
                 park: rng.one_in(3).then_some(to),
                 gap: rng.one_in(4),
-            })
+            }))
         }
     }
 }

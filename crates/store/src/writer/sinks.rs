@@ -127,7 +127,7 @@ fn moved(standing: &Standing, ask: &SinkMove) -> SinkMoved {
 }
 
 fn bounded(error: SinkError) -> SinkError {
-    let end = error.why.floor_char_boundary(Limits::SINK_ERROR_BYTES);
+    let end = (0..=Limits::SINK_ERROR_BYTES.min(error.why.len())).rev().find(|at| error.why.is_char_boundary(*at)).unwrap_or(0);
     SinkError { why: error.why[..end].into(), ..error }
 }
 

@@ -52,7 +52,7 @@ impl Desk {
     }
 
     fn stand(&mut self, ask: SinkMove) -> Result<Standing, Code> {
-        self.tracked(Request::MoveSink(ask)).map(|tracked| tracked.standing.clone())
+        self.tracked(Request::MoveSink(Box::new(ask))).map(|tracked| tracked.standing.clone())
     }
 
     fn kept(&self, no: SinkNo) -> Standing {
@@ -144,7 +144,7 @@ fn a_move_that_rests_on_an_older_cursor_is_refused() {
     let before = desk.store.durable();
     assert_eq!(desk.stand(move_to(no, begin)).unwrap().cursor, begin);
     assert_eq!(desk.store.durable(), before, "a move to where it is makes no fact");
-    assert!(matches!(desk.ask_with(Request::MoveSink(move_to(no, at(1))), Fault::Full), Answer::Refused(_)));
+    assert!(matches!(desk.ask_with(Request::MoveSink(Box::new(move_to(no, at(1)))), Fault::Full), Answer::Refused(_)));
     assert_eq!(desk.kept(no).cursor, begin);
 }
 
