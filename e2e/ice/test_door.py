@@ -1,6 +1,8 @@
 """The real server's Ice door, called by Ice for Python 3.7: what `idl/Push.ice` promises, as far as `info` says that it is there."""
 
+import signal
 import socket
+import ssl
 import subprocess
 
 import pytest
@@ -182,19 +184,52 @@ def test_beyond_loopback_it_needs_a_key_and_tls_or_a_word(tmp_path, settings, wh
     assert why in product.log()
 
 
+def files(folder):
+    """Settings of a door whose clients have to show a certificate of this authority."""
+    return {f"TIDINGS_ICE__TLS__{name}": str(folder / file) for name, file in
+            [("CERT", "server.pem"), ("KEY", "server.key"), ("CLIENT_CA", "ca.pem")]}
+
+
+def secured(folder, trusted):
+    """Properties of a client with a certificate of its own, which trusts that authority."""
+    given = {"DefaultDir": folder, "CAs": trusted / "ca.pem", "CertFile": "client.pem", "KeyFile": "client.key", "CheckCertName": 1}
+    return ["Ice.Plugin.IceSSL=IceSSL:createIceSSL", *[f"IceSSL.{each}={value}" for each, value in given.items()]]
+
+
 def test_over_tls_only_clients_with_a_certificate_get_in(door, client, authority):
     ours, others = authority(), authority("others")
-    files = {f"TIDINGS_ICE__TLS__{name}": str(ours / file) for name, file in
-             [("CERT", "server.pem"), ("KEY", "server.key"), ("CLIENT_CA", "ca.pem")]}
-    server = door(**files)
+    server = door(**files(ours))
     server.until_logged("ice      ssl -h ")
+    assert "value" in call(client(server.ice, *secured(ours, ours), transport="ssl", name="ours"), "send", "42", "1")
+    assert "error" in call(client(server.ice, *secured(others, ours), transport="ssl", name="others"), "info")
 
-    def secured(folder, name):
-        given = {"DefaultDir": folder, "CAs": ours / "ca.pem", "CertFile": "client.pem", "KeyFile": "client.key", "CheckCertName": 1}
-        properties = [f"IceSSL.{each}={value}" for each, value in given.items()]
-        return client(server.ice, "Ice.Plugin.IceSSL=IceSSL:createIceSSL", *properties, transport="ssl", name=name)
-    assert "value" in call(secured(ours, "ours"), "send", "42", "1")
-    assert "error" in call(secured(others, "others"), "info")
+
+def serial(server, folder):
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.load_cert_chain(folder / "client.pem", folder / "client.key")
+    with socket.create_connection(("127.0.0.1", server.ice), timeout=10) as raw, context.wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+        assert tls.recv(14)[8] == 3
+        return tls.getpeercert()["serialNumber"]
+
+
+def test_sighup_serves_the_new_certificate_and_closes_no_connection(door, client, authority):
+    ours = authority()
+    server = door(**files(ours))
+    python = client(server.ice, *secured(ours, ours), transport="ssl")
+    assert python.ask(do="keep") == {"value": False}
+    before = serial(server, ours)
+    # Another certificate for the same address.
+    for end in ("pem", "key"):
+        (ours / f"server.{end}").write_bytes((ours / f"client.{end}").read_bytes())
+    server.signal(signal.SIGHUP)
+    server.until_logged("certificates were read again")
+    assert serial(server, ours) != before
+    assert python.ask(do="keep") == {"value": True}
+    (ours / "server.pem").write_text("no certificate")
+    renewed = serial(server, ours)
+    server.signal(signal.SIGHUP)
+    server.until_logged("stay as they were")
+    assert serial(server, ours) == renewed
 
 
 def test_the_example_sends(door, phone):
