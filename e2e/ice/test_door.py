@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from harness.ports import free_port
-from harness.product import Product
+from harness.product import Product, environment
 
-from .backends import PYTHON
+from .backends import MADE, PYTHON, java, node
 from .conftest import ROOT, key
 
 BUILT = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens"]
@@ -247,3 +247,25 @@ def test_the_example_sends(door, phone):
     refusal = run("--all", "{")
     assert (refusal.returncode, refusal.stderr.split(":")[0]) == (1, "invalid_json")
 
+
+SENDERS = {"java": lambda: java("Send"), "node": lambda: node(ROOT / "examples" / "ice" / "send.js", str(MADE / "node" / "Push.js"))}
+
+
+@pytest.mark.parametrize("language", SENDERS)
+def test_the_examples_of_other_languages_send(door, phone, language):
+    server = door()
+    device = phone(server)
+
+    def run(*words, **more):
+        command = [*SENDERS[language](), f"push:tcp -h 127.0.0.1 -p {server.ice}", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment(**more))
+    since = device.mark()
+    sent = run("42", "{\"hi\":1}")
+    assert sent.stdout.endswith(" for 1 devices, 1 of them connected\n"), sent
+    device.wait(lambda fact: fact["on"] == "event" and fact["args"] == [{"data": {"hi": 1}}], since=since)
+    refusal = run("42", "{")
+    assert (refusal.returncode, refusal.stderr.split(":")[0]) == (1, "invalid_json")
+    admin = key(server, ["admin"])
+    sender = key(server, ["send"], admin)
+    assert run("42", "1").stderr.startswith("invalid_key: ")
+    assert run("42", "1", TIDINGS_KEY=sender).returncode == 0
