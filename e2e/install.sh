@@ -98,6 +98,19 @@ ice_java() {
     xargs -0 javac -nowarn -d "$cache/ice/java/classes" -cp "$ice_jar:$(echo "$cache"/java/client-2.1.2/lib/json-*.jar)" $java_peers
 }
 
+ice_cpp() {
+  ice_folder cpp
+  # shellcheck disable=SC2086
+  slice2cpp --output-dir "$cache/ice/cpp" $slices
+  g++ -std=c++17 -O0 -DICE_CPP11_MAPPING -I "$cache/ice/cpp" -o "$cache/ice/cpp/peer" ice/peers/peer.cpp "$cache"/ice/cpp/*.cpp -lIce++11 -lpthread
+}
+
+ice_php() {
+  ice_folder php
+  # shellcheck disable=SC2086
+  slice2php --output-dir "$cache/ice/php" $slices
+}
+
 system
 part harness requirements.txt environment harness requirements.txt
 part contract contract/requirements.txt environment contract contract/requirements.txt
@@ -108,4 +121,8 @@ part java "java/pom.xml $(find java -mindepth 2 -name pom.xml | sort | tr '\n' '
 java_peers="ice/peers/Peer.java ../examples/ice/Send.java"
 part ice-node "$slices node/package-lock.json" ice_node
 part ice-java "$slices java/pom.xml $java_peers" ice_java
+if [ -n "${TIDINGS_SOAK:-}" ]; then
+  part ice-cpp "$slices ice/peers/peer.cpp" ice_cpp
+  part ice-php "$slices" ice_php
+fi
 say "ready"

@@ -30,14 +30,10 @@ COMMANDS = {
 # Peers of TIDINGS_SOAK=1: they are the C++ implementation in other clothes, and cost an installation each.
 SOAK = {
     "cpp": [str(MADE / "cpp" / "peer")],
-    "php": ["php", "-d", f"include_path=/usr/share/php:{MADE / 'php'}", str(HERE / "peers" / "peer.php")],
+    "php": ["php", "-d", "display_errors=stderr", "-d", f"include_path=/usr/share/php:{MADE / 'php'}", str(HERE / "peers" / "peer.php")],
 }
-# The wire of 3.8: eight minutes to build.
-NEWER = {"python-3.8": [str(MADE / "python-3.8" / "bin" / "python"), str(HERE / "client.py")]}
 if os.environ.get("TIDINGS_SOAK"):
     COMMANDS |= SOAK
-    if os.environ.get("ICE38"):
-        COMMANDS |= NEWER
 PEERS = tuple(COMMANDS)
 
 PRESENT = {
@@ -46,7 +42,6 @@ PRESENT = {
     "java": lambda: (MADE / "java" / "classes" / "Peer.class").exists(),
     "cpp": lambda: (MADE / "cpp" / "peer").exists(),
     "php": lambda: (MADE / "php" / "Push.php").exists(),
-    "python-3.8": lambda: (MADE / "python-3.8" / "bin" / "python").exists(),
 }
 
 

@@ -47,9 +47,18 @@ function failure($error)
     return property_exists($error, 'unknown') ? $told + ['text' => $error->unknown] : $told;
 }
 
-function given($arguments)
+/** PHP's calls name every parameter. */
+const COUNTS = ['broadcast' => 6, 'send' => 7, 'sendMany' => 7, 'sendTokens' => 7, 'sendTopic' => 7];
+
+function given($op, $arguments)
 {
+    $arguments = array_pad($arguments, COUNTS[$op] ?? 0, null);
     return array_map(fn ($each) => $each === null ? Ice\None : $each, $arguments);
+}
+
+function send($proxy, $uid, $payload, $requestId = Ice\None)
+{
+    return $proxy->send($uid, $payload, Ice\None, $requestId, Ice\None, Ice\None, Ice\None);
 }
 
 function keyed($proxy, $ask)
@@ -58,7 +67,7 @@ function keyed($proxy, $ask)
     for ($n = 0; $n < $ask['count']; $n++) {
         for ($attempt = 0; $attempt < 400; $attempt++) {
             try {
-                $ids[] = $proxy->send($ask['uid'], (string) $n, Ice\None, "{$ask['key']}-$n")->id;
+                $ids[] = send($proxy, $ask['uid'], (string) $n, "{$ask['key']}-$n")->id;
                 break;
             } catch (Push\Busy | Ice\ConnectFailedException | Ice\ConnectionLostException $error) {
                 $repeats++;
@@ -74,7 +83,7 @@ function load($proxy, $ask)
     $failed = [];
     for ($n = 0; $n < $ask['count']; $n++) {
         try {
-            $proxy->send('42', (string) $n);
+            send($proxy, '42', (string) $n);
             $proxy->online(['on']);
         } catch (Ice\Exception $error) {
             $failed[] = failure($error);
@@ -111,13 +120,13 @@ function done($proxy, $ask)
 {
     switch ($ask['do']) {
         case 'call':
-            return $proxy->{$ask['op']}(...given($ask['args'] ?? []));
+            return $proxy->{$ask['op']}(...given($ask['op'], $ask['args'] ?? []));
         case 'probe':
             return Push\ProbePrxHelper::uncheckedCast($proxy)->{$ask['op']}(...($ask['args'] ?? []));
         case 'many':
-            return array_map(fn ($n) => $proxy->send($ask['uid'] . $n, (string) $n)->extra['payload'], range(0, $ask['count'] - 1));
+            return array_map(fn ($n) => send($proxy, $ask['uid'] . $n, (string) $n)->extra['payload'], range(0, $ask['count'] - 1));
         case 'flood':
-            return count(array_unique(array_map(fn ($n) => $proxy->send($ask['uid'], (string) $n)->id, range(0, $ask['count'] - 1))));
+            return count(array_unique(array_map(fn ($n) => send($proxy, $ask['uid'], (string) $n)->id, range(0, $ask['count'] - 1))));
         default:
             return $ask['do']($proxy, $ask);
     }
