@@ -56,6 +56,11 @@ impl Proving {
         self.directs.push_back((at, time));
     }
 
+    /// It was taken back before it left.
+    pub(crate) fn forget(&mut self, at: Position) {
+        self.directs.retain(|(other, _)| *other != at);
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.directs.len() >= DIRECTS_MAX
     }
@@ -77,10 +82,12 @@ impl Proving {
     /// A pong or a GET for everything up to a mark: to be counted when the client has stayed.
     pub(crate) fn hold(&mut self, mark: u64, proof: Proof, now: Moment) {
         let wait = if proof == Proof::Poll { HOLD_POLL } else { HOLD_PONG };
-        let held = Some(Held { mark, proof, due: now + wait });
+        let held = Held { mark, proof, due: now + wait };
         match &mut self.held {
-            [first @ None, _] => *first = held,
-            [_, second] => *second = held,
+            [first @ None, _] => *first = Some(held),
+            // An answer without a message (a heartbeat's pong) has mark 0: it says less than what waits, and takes nothing away.
+            [_, Some(second)] if second.mark > mark => second.due = held.due,
+            [_, second] => *second = Some(held),
         }
     }
 
@@ -150,6 +157,13 @@ impl Outstanding {
             Self::None => Self::One(at),
             Self::One(_) | Self::Many => Self::Many,
         };
+    }
+
+    /// It was taken back before it left.
+    pub(crate) fn forget(&mut self, at: Position) {
+        if *self == Self::One(at) {
+            *self = Self::None;
+        }
     }
 
     /// Ends all outstanding ones; the one, if it was exactly one.

@@ -23,9 +23,10 @@ struct Town {
     /// A key of the app `/two`, with every scope.
     two: String,
     expired: String,
-    /// A device's token and a key's id, both of `/one`.
+    /// A device's token, a key's id and a message's, all of `/one`.
     token: String,
     id: String,
+    message: String,
 }
 
 fn every_scope() -> Vec<&'static str> {
@@ -47,7 +48,10 @@ impl Town {
         let token = register(&house, AppNo(1), UID, 1);
         register(&house, AppNo(2), "two-uid", 2);
         let id = one[0].1.split('_').nth(1).unwrap().to_owned();
-        Self { house, root, one: one.to_vec(), two, expired, token, id }
+        let body = json!({"to": {"uid": UID}, "data": 1}).to_string();
+        let sent = house.post("/v1/messages", &[&auth, "Tidings-App: /one"], &body);
+        let message = sent.json()["id"].as_str().unwrap().to_owned();
+        Self { house, root, one: one.to_vec(), two, expired, token, id, message }
     }
 
     /// The route with what `/one` has in the place of its words.
@@ -55,6 +59,7 @@ impl Town {
         self.filled(route, |word| match word {
             "token" => self.token.clone(),
             "uid" => UID.to_owned(),
+            "id" if route.path.starts_with("/v1/messages/") => self.message.clone(),
             "id" => self.id.clone(),
             "name" => "one".to_owned(),
             other => panic!("{}: say in the matrix what {{{other}}} of another app is", route.path),
@@ -197,7 +202,7 @@ fn another_apps_things_are_as_things_that_are_not_there() {
             let nothing = town.call(route, &town.filled(route, |_| "nosuch".to_owned()), &[&auth]);
             assert_eq!((reply.status, &verdict(&reply)), (404, &verdict(&nothing)), "{context}");
         }
-        for canary in [UID, KEY_NAME, PATTERN, town.token.as_str(), town.id.as_str()] {
+        for canary in [UID, KEY_NAME, PATTERN, town.token.as_str(), town.id.as_str(), town.message.as_str()] {
             assert!(!reply.body.contains(canary), "{context}: {}", reply.body);
         }
     }
