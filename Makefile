@@ -41,6 +41,7 @@ soak: build tools
 	$(CARGO) build --release --workspace --examples
 	TIDINGS_SOAK=1 ./e2e/run.sh tests/test_drivers.py tests/test_probe.py tests/test_clients.py tests/test_upgrade.py
 	TIDINGS_SOAK=1 ./e2e/run.sh proofs
+	TIDINGS_SOAK=1 ./e2e/run.sh ice/test_peers.py
 
 bench: build
 	cd bench && $(CARGO) run --release

@@ -69,7 +69,11 @@ class Product:
             time.sleep(0.01)
         return time.monotonic() - began
 
-    def addresses(self):
+    def addresses(self, patience=20):
+        """They are written when all doors are open, the backend's perhaps a moment before."""
+        end = time.monotonic() + patience
+        while not (self.data / "addresses.json").exists() and time.monotonic() < end:
+            time.sleep(0.01)
         return json.loads((self.data / "addresses.json").read_text())
 
     def running(self):

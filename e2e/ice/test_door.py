@@ -1,55 +1,21 @@
 """The real server's Ice door, called by Ice for Python 3.7: what `idl/Push.ice` promises, as far as `info` says that it is there."""
 
+import signal
 import socket
+import ssl
 import subprocess
 import time
 
 import pytest
 
-from harness.driver import Device
 from harness.ports import free_port
-from harness.product import Product
+from harness.product import Product, environment
 
-from .conftest import PYTHON, ROOT
+from .backends import MADE, PYTHON, java, node
+from .conftest import ROOT, key
 
 BUILT = ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "status"]
 UNSET = [None] * 5
-
-
-@pytest.fixture
-def door(tmp_path):
-    """`door(*flags)`: a started server; its port for Ice is `ice`."""
-    started = []
-
-    def make(*flags, start=True, **settings):
-        port = free_port()
-        product = Product(tmp_path, "--ice", f"127.0.0.1:{port}", *flags, **settings)
-        product.ice = port
-        started.append(product)
-        if start:
-            product.start()
-        return product
-    yield make
-    for product in started:
-        product.close()
-        print(f"--- the server's last lines ---\n{product.log()}")
-
-
-@pytest.fixture
-def phone(tmp_path):
-    """`phone(product, uid)`: a registered device."""
-    made = []
-
-    def make(product, uid="42"):
-        device = Device("python-5.18.1", "websocket", uid, product.devices_url, tmp_path)
-        made.append(device)
-        device.ready()
-        device.settled(device.connect())
-        device.register()
-        return device
-    yield make
-    for device in made:
-        device.close()
 
 
 def call(client, op, *args, **asked):
@@ -67,15 +33,6 @@ def refused(client, op, *args, **asked):
 def code(client, op, *args, **asked):
     name, members = refused(client, op, *args, **asked)
     return name, members["reason"]
-
-
-def key(product, scopes, by=None, app=None):
-    headers = {"Authorization": f"Bearer {by}"} if by else {}
-    if app:
-        headers["Tidings-App"] = app
-    answer = product.backend.call("POST", "/v1/keys", {"scopes": scopes}, headers)
-    assert answer.status == 201, answer
-    return answer.json["key"]
 
 
 def test_every_operation_that_is_there_does_what_its_http_form_does(door, client, phone):
@@ -224,8 +181,8 @@ def test_other_objects_facets_operations_and_modes_are_refused_and_the_connectio
     python, at = client(server.ice), f":tcp -h 127.0.0.1 -p {server.ice}"
     assert call(python, "info", proxy="nobody" + at)["error"] == "::Ice::ObjectNotExistException"
     assert call(python, "info", proxy="push -f v2" + at)["error"] == "::Ice::FacetNotExistException"
-    assert python.ask(do="raw", op="nothing", mode="Normal", params="060000000101")["error"] == "::Ice::OperationNotExistException"
-    assert python.ask(do="raw", op="send", mode="Idempotent", params="0b00000001010234320000")["error"] == "::Ice::UnknownLocalException"
+    assert python.ask(do="probe", op="nothing")["error"] == "::Ice::OperationNotExistException"
+    assert python.ask(do="probe", op="send", args=["42", "1"])["error"] == "::Ice::UnknownLocalException"
     assert python.ask(do="cast")["value"]["as"] is True
     assert call(python, "send", "42", "\"" + "x" * 900_000 + "\"")["error"] == "::Push::TooLarge"
     assert "value" in call(python, "info")
@@ -258,27 +215,6 @@ def test_a_thousand_sends_at_once_are_all_stored(door, client, phone):
     phone(server)
     python = client(server.ice)
     assert python.ask(do="flood", uid="42", count=1000)["value"] == 1000
-
-
-@pytest.mark.parametrize("stop", ["stop", "kill"])
-def test_a_restart_under_load_loses_no_send_and_doubles_none(door, client, phone, stop):
-    server = door()
-    phone(server).close()
-    python = client(server.ice)
-    python.say({"do": "keyed", "uid": "42", "count": 300, "key": "r"})
-    while mailbox(server) < 20:
-        pass
-    assert getattr(server, stop)() in (0, None)
-    server.start()
-    told = python.json()["value"]
-    assert told["repeats"] > 0
-    assert (len(set(told["ids"])), mailbox(server)) == (300, 300)
-    again = python.ask(do="keyed", uid="42", count=300, key="r")["value"]
-    assert (again["ids"], mailbox(server)) == (told["ids"], 300)
-
-
-def mailbox(server):
-    return server.backend.call("GET", "/v1/users/42").json["devices"][0]["mailbox"]["messages"]
 
 
 def test_a_stop_closes_each_connection_gracefully(door):
@@ -314,19 +250,52 @@ def test_beyond_loopback_it_needs_a_key_and_tls_or_a_word(tmp_path, settings, wh
     assert why in product.log()
 
 
+def files(folder):
+    """Settings of a door whose clients have to show a certificate of this authority."""
+    return {f"TIDINGS_ICE__TLS__{name}": str(folder / file) for name, file in
+            [("CERT", "server.pem"), ("KEY", "server.key"), ("CLIENT_CA", "ca.pem")]}
+
+
+def secured(folder, trusted):
+    """Properties of a client with a certificate of its own, which trusts that authority."""
+    given = {"DefaultDir": folder, "CAs": trusted / "ca.pem", "CertFile": "client.pem", "KeyFile": "client.key", "CheckCertName": 1}
+    return ["Ice.Plugin.IceSSL=IceSSL:createIceSSL", *[f"IceSSL.{each}={value}" for each, value in given.items()]]
+
+
 def test_over_tls_only_clients_with_a_certificate_get_in(door, client, authority):
     ours, others = authority(), authority("others")
-    files = {f"TIDINGS_ICE__TLS__{name}": str(ours / file) for name, file in
-             [("CERT", "server.pem"), ("KEY", "server.key"), ("CLIENT_CA", "ca.pem")]}
-    server = door(**files)
+    server = door(**files(ours))
     server.until_logged("ice      ssl -h ")
+    assert "value" in call(client(server.ice, *secured(ours, ours), transport="ssl", name="ours"), "send", "42", "1")
+    assert "error" in call(client(server.ice, *secured(others, ours), transport="ssl", name="others"), "info")
 
-    def secured(folder, name):
-        given = {"DefaultDir": folder, "CAs": ours / "ca.pem", "CertFile": "client.pem", "KeyFile": "client.key", "CheckCertName": 1}
-        properties = [f"IceSSL.{each}={value}" for each, value in given.items()]
-        return client(server.ice, "Ice.Plugin.IceSSL=IceSSL:createIceSSL", *properties, transport="ssl", name=name)
-    assert "value" in call(secured(ours, "ours"), "send", "42", "1")
-    assert "error" in call(secured(others, "others"), "info")
+
+def serial(server, folder):
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.load_cert_chain(folder / "client.pem", folder / "client.key")
+    with socket.create_connection(("127.0.0.1", server.ice), timeout=10) as raw, context.wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+        assert tls.recv(14)[8] == 3
+        return tls.getpeercert()["serialNumber"]
+
+
+def test_sighup_serves_the_new_certificate_and_closes_no_connection(door, client, authority):
+    ours = authority()
+    server = door(**files(ours))
+    python = client(server.ice, *secured(ours, ours), transport="ssl")
+    assert python.ask(do="keep") == {"value": False}
+    before = serial(server, ours)
+    # Another certificate for the same address.
+    for end in ("pem", "key"):
+        (ours / f"server.{end}").write_bytes((ours / f"client.{end}").read_bytes())
+    server.signal(signal.SIGHUP)
+    server.until_logged("certificates were read again")
+    assert serial(server, ours) != before
+    assert python.ask(do="keep") == {"value": True}
+    (ours / "server.pem").write_text("no certificate")
+    renewed = serial(server, ours)
+    server.signal(signal.SIGHUP)
+    server.until_logged("stay as they were")
+    assert serial(server, ours) == renewed
 
 
 def test_the_example_sends(door, phone):
@@ -344,3 +313,25 @@ def test_the_example_sends(door, phone):
     refusal = run("--all", "{")
     assert (refusal.returncode, refusal.stderr.split(":")[0]) == (1, "invalid_json")
 
+
+SENDERS = {"java": lambda: java("Send"), "node": lambda: node(ROOT / "examples" / "ice" / "send.js", str(MADE / "node" / "Push.js"))}
+
+
+@pytest.mark.parametrize("language", SENDERS)
+def test_the_examples_of_other_languages_send(door, phone, language):
+    server = door()
+    device = phone(server)
+
+    def run(*words, **more):
+        command = [*SENDERS[language](), f"push:tcp -h 127.0.0.1 -p {server.ice}", *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment(**more))
+    since = device.mark()
+    sent = run("42", "{\"hi\":1}")
+    assert sent.stdout.endswith(" for 1 devices, 1 of them connected\n"), sent
+    device.wait(lambda fact: fact["on"] == "event" and fact["args"] == [{"data": {"hi": 1}}], since=since)
+    refusal = run("42", "{")
+    assert (refusal.returncode, refusal.stderr.split(":")[0]) == (1, "invalid_json")
+    admin = key(server, ["admin"])
+    sender = key(server, ["send"], admin)
+    assert run("42", "1").stderr.startswith("invalid_key: ")
+    assert run("42", "1", TIDINGS_KEY=sender).returncode == 0

@@ -13,6 +13,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use tidings_model::{Code, EventName, Target, Token};
 
+use crate::calls::Tally;
 use crate::error::Failure;
 use crate::executor::{Executor, Needs};
 
@@ -22,7 +23,7 @@ pub(crate) mod answer;
 mod apps;
 pub(crate) mod body;
 mod caller;
-pub(crate) mod calls;
+mod calls;
 pub(crate) mod demo;
 mod device;
 mod events;
@@ -60,7 +61,7 @@ pub(crate) struct Face {
     /// The demo page is served.
     pub demo: Option<demo::Demo>,
     pub metrics: metrics::Metrics,
-    pub tally: Arc<calls::Tally>,
+    pub tally: Arc<Tally>,
     /// Direct messages travel under the uid, too.
     pub uid_events: bool,
 }

@@ -9,11 +9,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tidings_ice::shell::{ServerSettings, serve};
+use tidings_ice::shell::{Counters, ServerSettings, serve};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::calls::{Calls, Tally};
 use crate::executor::Executor;
 use crate::exposed::Exposed;
 use crate::http::answer::RequestIds;
@@ -27,8 +28,8 @@ mod status;
 #[derive(Clone, Debug)]
 pub struct IceConfig {
     pub bind: SocketAddr,
-    /// None: plain.
-    pub tls: Option<Arc<ServerConfig>>,
+    /// TLS, with the certificate of the moment; None: plain.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     /// Direct messages travel under the uid, too (`legacy.p2p_event`).
     pub uid_events: bool,
 }
@@ -65,8 +66,35 @@ impl IceConfig {
 pub struct IceDoor {
     addr: SocketAddr,
     is_tls: bool,
+    watch: IceWatch,
     shutdown: Option<oneshot::Sender<()>>,
     tasks: JoinSet<()>,
+}
+
+/// The door's numbers, for as long as somebody reads them.
+#[derive(Clone, Debug, Default)]
+pub struct IceWatch {
+    connections: Arc<Counters>,
+    calls: Arc<Tally>,
+}
+
+/// At one moment; all but `connections` only rise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IceNumbers {
+    /// Open now.
+    pub connections: u64,
+    pub accepted: u64,
+    /// Closed as they came: too many were open.
+    pub refused: u64,
+    pub calls: Calls,
+}
+
+impl IceWatch {
+    pub fn read(&self) -> IceNumbers {
+        let Self { connections, calls } = self;
+        let (accepted, refused) = (connections.accepted(), connections.refused());
+        IceNumbers { connections: connections.open(), accepted, refused, calls: calls.read() }
+    }
 }
 
 impl IceDoor {
@@ -76,13 +104,14 @@ impl IceDoor {
         config.check(!executor.is_keyless())?;
         let listener = TcpListener::bind(bind).await.map_err(|error| StartError::Bind { bind, error })?;
         let addr = listener.local_addr().map_err(|error| StartError::Bind { bind, error })?;
-        let service = Arc::new(service::Service { executor, uid_events, ids: RequestIds::new() });
+        let watch = IceWatch::default();
+        let service = Arc::new(service::Service { executor, uid_events, ids: RequestIds::new(), tally: Arc::clone(&watch.calls) });
         let is_tls = tls.is_some();
-        let settings = ServerSettings { tls, ..ServerSettings::default() };
+        let settings = ServerSettings { tls, counters: Arc::clone(&watch.connections), ..ServerSettings::default() };
         let (shutdown, asked) = oneshot::channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, service, settings, async move { drop(asked.await) }));
-        Ok(Self { addr, is_tls, shutdown: Some(shutdown), tasks })
+        Ok(Self { addr, is_tls, watch, shutdown: Some(shutdown), tasks })
     }
 
     /// Where it really listens.
@@ -93,6 +122,10 @@ impl IceDoor {
     /// Its endpoint is `ssl`, not `tcp`.
     pub fn is_tls(&self) -> bool {
         self.is_tls
+    }
+
+    pub fn watch(&self) -> IceWatch {
+        self.watch.clone()
     }
 
     /// From now on nothing new is begun: running calls finish, then each connection is closed gracefully.

@@ -3,6 +3,7 @@
 //! A face decides nothing: it reads a shape, asks the executor and writes the answer. Nothing here knows a device's
 //! socket, `delivery` or SQL; what was accepted reaches the devices through the log alone.
 
+mod calls;
 mod door;
 mod drain;
 mod error;
@@ -13,6 +14,7 @@ mod ice;
 mod openapi;
 mod page_events;
 
+pub use calls::Calls;
 pub use door::{Backend, Config, StartError};
 pub use error::status;
 pub use executor::{
@@ -20,11 +22,10 @@ pub use executor::{
     KeyWish, Knock, Needs, Pending, Receipt, Replay, ReplayError, Running, StandingKey, Told, User, Waited, WebhookEdit, WebhookWish,
 };
 pub use exposed::Exposed;
-pub use http::calls::Calls;
 pub use http::demo::Demo;
 pub use http::keyless_admits;
 pub use http::metrics::Metrics;
 pub use http::routes::{ROUTES, Route};
-pub use ice::{IceConfig, IceDoor, StartError as IceStartError};
+pub use ice::{IceConfig, IceDoor, IceNumbers, IceWatch, StartError as IceStartError};
 pub use openapi::openapi;
 pub use page_events::{Declined, PageEvent, PageEvents};

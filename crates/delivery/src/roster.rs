@@ -86,6 +86,8 @@ pub struct Counters {
     pub restarts: u64,
     /// Page events from devices that may not send them, and asked for no ack.
     pub ignored_page_events: u64,
+    /// Events that apps emitted for the business server, handed to the writer.
+    pub client_events: u64,
 }
 
 impl std::ops::Add for Counters {
@@ -106,6 +108,7 @@ impl std::ops::Add for Counters {
             refused_registers: self.refused_registers + other.refused_registers,
             restarts: self.restarts + other.restarts,
             ignored_page_events: self.ignored_page_events + other.ignored_page_events,
+            client_events: self.client_events + other.client_events,
         }
     }
 }

@@ -20,6 +20,7 @@ use tidings_ice::shell::{Client, ClientSettings, Dispatch, InvokeError, NotExecu
 use tidings_ice::{Answer, Context, Encoding, Request};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -190,7 +191,8 @@ impl Files {
     fn server(&self) -> Fallible<ServerSettings> {
         let (cert, key, ca) = (self.read("--cert")?, self.read("--key")?, self.read("--client-ca")?);
         let pair = cert.as_deref().zip(key.as_deref()).map(|(cert, key)| Pair { cert, key });
-        Ok(ServerSettings { tls: pair.map(|pair| tls::server(pair, ca.as_deref())).transpose()?, ..ServerSettings::default() })
+        let tls = pair.map(|pair| tls::server(pair, ca.as_deref())).transpose()?;
+        Ok(ServerSettings { tls: tls.map(|tls| watch::channel(tls).1), ..ServerSettings::default() })
     }
 
     fn client(&self) -> Fallible<Option<Client>> {

@@ -19,7 +19,7 @@ mod tests;
 pub use client::{Client, ClientSettings};
 pub use dial::{DialError, DialFailure};
 pub use invoke::{Execution, InvokeError, NotExecuted, Outcome, Proxy};
-pub use serve::{ServerSettings, serve};
+pub use serve::{Counters, ServerSettings, serve};
 
 use crate::connection::Answer;
 use crate::request::Request;

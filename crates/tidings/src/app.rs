@@ -137,7 +137,8 @@ impl App {
         }
         let (store, owner) = open_store(config, wishes.accept_clock).map_err(StartError::Store)?;
         Addresses::remove(&config.data);
-        let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
+        let certificates =
+            Certificates::load(&config.devices_tls, &config.backend_tls, &config.ice_tls).map_err(StartError::Certificate)?;
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
         let webhooks = Webhooks::new(config.webhook_allow.clone());
         let executor = Executor::with_webhooks(store.clone(), config.limits.clone(), config.admin_key.clone(), webhooks.clone());

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
-use tidings_api::Metrics;
+use tidings_api::{Executor, IceNumbers, IceWatch, Metrics};
 use tidings_delivery::Counters as Sessions;
 use tidings_gateway::Numbers as Doors;
 use tidings_gateway::devices::Watch;
@@ -34,6 +34,9 @@ pub(crate) struct Reading {
     pub sessions: Sessions,
     pub log: Log,
     pub calls: tidings_api::Calls,
+    /// Callers that follow the events.
+    pub followers: u64,
+    pub ice: IceNumbers,
     pub process: Process,
     /// The store takes nothing at the moment.
     pub read_only: bool,
@@ -56,12 +59,22 @@ pub(crate) struct Metric {
 }
 
 /// What `/metrics` reads from.
-pub(crate) fn source(devices: Watch, store: Store, sinks: Meter) -> Metrics {
+pub(crate) struct Rooms {
+    pub devices: Watch,
+    /// At rest where there is no such door.
+    pub ice: IceWatch,
+    pub executor: Executor,
+    pub store: Store,
+    pub sinks: Meter,
+}
+
+pub(crate) fn source(rooms: Rooms) -> Metrics {
     let started = Process::now();
     let read = move |calls| {
-        let (doors, sessions) = devices.read();
-        let read_only = !matches!(store.health(), Health::Open);
-        text(Reading { doors, sessions, log: store.counters(), calls, process: Process::read(started), read_only, sinks: sinks.read() })
+        let (doors, sessions) = rooms.devices.read();
+        let (log, read_only) = (rooms.store.counters(), !matches!(rooms.store.health(), Health::Open));
+        let (followers, ice) = (rooms.executor.followers() as u64, rooms.ice.read());
+        text(Reading { doors, sessions, log, calls, followers, ice, process: Process::read(started), read_only, sinks: rooms.sinks.read() })
     };
     Metrics::new(CONTENT_TYPE, Box::new(read))
 }

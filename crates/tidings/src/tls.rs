@@ -111,6 +111,7 @@ fn unreadable(path: &Path) -> impl FnOnce(PemError) -> LoadError + Copy {
 pub(crate) struct Certificates {
     devices: Option<(Files, Certificate)>,
     backend: Option<BackendSide>,
+    ice: Option<(ClientChecked, watch::Sender<Arc<ServerConfig>>)>,
 }
 
 /// One certificate, for the backend's two listeners.
@@ -121,14 +122,15 @@ struct BackendSide {
 }
 
 impl Certificates {
-    pub(crate) fn load(devices: &Files, backend: &Files) -> Result<Self, LoadError> {
+    pub(crate) fn load(devices: &Files, backend: &Files, ice: &ClientChecked) -> Result<Self, LoadError> {
         let device = devices.load()?.map(|config| (devices.clone(), Certificate::new(config)));
         let backend = backend.load()?.map(|config| BackendSide {
             files: backend.clone(),
             http: watch::Sender::new(Arc::clone(&config)),
             sockets: Certificate::new(config),
         });
-        Ok(Self { devices: device, backend })
+        let ice = ice.load()?.map(|config| (ice.clone(), watch::Sender::new(config)));
+        Ok(Self { devices: device, backend, ice })
     }
 
     pub(crate) fn devices(&self) -> Option<Certificate> {
@@ -143,16 +145,24 @@ impl Certificates {
         self.backend.as_ref().map(|side| side.sockets.clone())
     }
 
-    /// Reads the files again. One that cannot be used leaves what is served as it was. Open connections go on as they are.
+    pub(crate) fn ice(&self) -> Option<watch::Receiver<Arc<ServerConfig>>> {
+        self.ice.as_ref().map(|(_, serving)| serving.subscribe())
+    }
+
+    /// Reads all files again. One that cannot be used leaves all that is served as it was. Open connections go on as they are.
     pub(crate) fn reload(&self) -> Result<(), LoadError> {
-        if let Some((files, certificate)) = &self.devices {
-            files.load()?.into_iter().for_each(|config| certificate.replace(config));
+        let devices = self.devices.as_ref().map(|(files, _)| files.load()).transpose()?.flatten();
+        let backend = self.backend.as_ref().map(|side| side.files.load()).transpose()?.flatten();
+        let ice = self.ice.as_ref().map(|(files, _)| files.load()).transpose()?.flatten();
+        if let (Some((_, certificate)), Some(config)) = (&self.devices, devices) {
+            certificate.replace(config);
         }
-        if let Some(BackendSide { files, http, sockets }) = &self.backend
-            && let Some(config) = files.load()?
-        {
+        if let (Some(BackendSide { http, sockets, .. }), Some(config)) = (&self.backend, backend) {
             sockets.replace(Arc::clone(&config));
             http.send_replace(config);
+        }
+        if let (Some((_, serving)), Some(config)) = (&self.ice, ice) {
+            serving.send_replace(config);
         }
         Ok(())
     }

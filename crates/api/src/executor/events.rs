@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::Executor;
+use super::{Executor, FOLLOWERS_MAX};
 
 /// A wait that found nothing looks again so often at most: a busy log must not be read for every batch.
 const BREATH: Duration = Duration::from_millis(20);
@@ -42,6 +42,11 @@ impl Executor {
         let place = self.0.followers.clone().try_acquire_owned().map_err(|_| FollowError::Refused(crowded()))?;
         let page = self.page(query.clone()).await.map_err(FollowError::Events)?;
         Ok(Following { executor: self.clone(), query, first: Some(page), _place: place })
+    }
+
+    /// Callers that follow the events now.
+    pub fn followers(&self) -> usize {
+        FOLLOWERS_MAX.saturating_sub(self.0.followers.available_permits())
     }
 
     async fn await_events(&self, mut query: EventQuery, wait: Duration) -> Result<EventPage, EventsError> {

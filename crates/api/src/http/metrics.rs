@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::Face;
-use super::calls::Calls;
+use crate::calls::Calls;
 
 /// Writes all numbers as the text that Prometheus reads.
 type Write = dyn Fn(Calls) -> String + Send + Sync;

@@ -73,6 +73,10 @@ fn data(what: &Happened, told: &Told) -> (&'static str, String) {
             of(&mut data, whom).raw("status", status).raw("inferred", inferred);
             "message.reported"
         }
+        Happened::Emitted { whom, event_name, args } => {
+            of(&mut data, whom).text("event_name", event_name.as_str()).raw("args", args);
+            "client.event"
+        }
         Happened::Sent { message, to, expires, outcomes } => {
             data.text("message_id", &message.to_string())
                 .text("to", addressed(to))

@@ -1,16 +1,19 @@
 //! The object `push`: who calls, which verb, what it answers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tidings_ice::push::{self, Accepted, Call, Done, InvalidTarget, MessageStatus, NoCall, ServiceInfo};
 use tidings_ice::shell::Dispatch;
 use tidings_ice::{Answer, Context, Request};
 use tidings_model::{self as model, Code, Counted, Invalid, Limits, MessageId, Millis, Named, Scope, Uid};
 use tidings_store::{Depth, UsersQuery};
+use tokio::time::Instant;
 
 use super::message::{self, Sending, To};
 use super::raised::Refused;
 use super::status;
+use crate::calls::{Outcome, Tally};
 use crate::error::Failure;
 use crate::executor::{Caller, Credential, Executor, Knock, Needs, User, unknown_message};
 use crate::http::answer::RequestIds;
@@ -21,10 +24,30 @@ pub(super) struct Service {
     pub executor: Executor,
     pub uid_events: bool,
     pub ids: RequestIds,
+    pub tally: Arc<Tally>,
 }
 
 impl Dispatch for Service {
     async fn dispatch(&self, request: Request, peer: SocketAddr) -> Answer {
+        let began = Instant::now();
+        let answer = self.dispatched(request, peer).await;
+        self.tally.count(began, outcome(&answer));
+        answer
+    }
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    match answer {
+        Answer::Ok(_) => Outcome::Done,
+        Answer::Internal(_) => Outcome::Failed,
+        Answer::User(_) | Answer::ObjectNotExist | Answer::FacetNotExist | Answer::OperationNotExist | Answer::BadRequest(_) => {
+            Outcome::Refused
+        }
+    }
+}
+
+impl Service {
+    async fn dispatched(&self, request: Request, peer: SocketAddr) -> Answer {
         if request.identity.name != push::SERVICE_IDENTITY || !request.identity.category.is_empty() {
             return Answer::ObjectNotExist;
         }
@@ -41,14 +64,7 @@ impl Dispatch for Service {
         tracing::debug!(operation = request.operation, %peer, "call answered");
         answer
     }
-}
 
-fn undecodable(request: &Request, peer: SocketAddr, no_call: NoCall) -> Answer {
-    tracing::debug!(operation = request.operation, %peer, %no_call, "no call of the contract");
-    no_call.into()
-}
-
-impl Service {
     async fn answer(&self, call: Call, request: &Request) -> Answer {
         let subject = subject(&call).to_owned();
         match self.call(call, &request.context).await {
@@ -60,7 +76,14 @@ impl Service {
             }
         }
     }
+}
 
+fn undecodable(request: &Request, peer: SocketAddr, no_call: NoCall) -> Answer {
+    tracing::debug!(operation = request.operation, %peer, %no_call, "no call of the contract");
+    no_call.into()
+}
+
+impl Service {
     async fn call(&self, call: Call, context: &Context) -> Result<Done, Failure> {
         let caller = self.let_in(needs(&call), context)?;
         let sending = match call {

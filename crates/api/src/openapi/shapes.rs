@@ -175,6 +175,7 @@ pub(super) const HAPPENINGS: &[&str] = &[
     "device.disconnected",
     "mailbox.overflow",
     "message.reported",
+    "client.event",
     "message.sent",
 ];
 
@@ -194,6 +195,8 @@ const HAPPENING_DATA: &[Field] = &[
     optional("message_id", TEXT_OR_NULL, ""),
     optional("status", Schema::Any, "message.reported: as the app said it"),
     optional("inferred", Schema::Bool, "message.reported: the app did not name the message, one fitted"),
+    optional("event_name", Schema::Text, "client.event: as the app named it"),
+    optional("args", Schema::List(&Schema::Any), "client.event: its arguments, as the app gave them"),
     optional("to", Schema::OneOf(&["all", "uid", "uids", "token", "tokens", "id"]), "message.sent: how it was addressed"),
     optional("expires_at", Schema::Time, "message.sent"),
     optional("devices", Schema::List(&Schema::Named("Outcome")), "message.sent: this user's devices that it is for"),

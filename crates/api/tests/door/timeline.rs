@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
-use tidings_model::{Attached, DirectProof, Leave, Position, Proof, Proofs, Request, SocketId, State};
+use tidings_json::Json;
+use tidings_model::{Answer, Attached, ClientEvent, DirectProof, EventName, Leave, Position, Proof, Proofs, Request, SocketId, State};
 
 use super::house::{House, request};
 
@@ -120,6 +121,21 @@ fn pages_join_without_a_gap_and_tell_the_same() {
     let sent = |items: &[Value]| items.iter().filter(|item| item["type"] != "device.online").cloned().collect::<Vec<_>>();
     assert_eq!(sent(&items), sent(whole["items"].as_array().unwrap()));
     assert!(items.len() > 60, "{}", items.len());
+}
+
+#[test]
+fn what_an_app_emitted_stands_in_its_users_timeline_alone() {
+    let house = House::open();
+    let (phone, other) = (house.register("42", 1), house.register("43", 2));
+    for (of, args) in [(&phone, "[{\"n\":1.0},2]"), (&other, "[]")] {
+        let event_name = EventName::parse("cart").unwrap();
+        let event = ClientEvent { reg: of.reg, dev: of.dev, event_name, args: Json::parse(args.as_bytes()).unwrap() };
+        assert!(matches!(house.ask(Request::Emit(event)), Answer::Done));
+    }
+    assert_eq!(
+        of(&page(&house, ""), "client.event"),
+        [json!({"token": phone.token.as_str(), "device_id": null, "event_name": "cart", "args": [{"n": 1.0}, 2]})]
+    );
 }
 
 #[test]

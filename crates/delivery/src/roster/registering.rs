@@ -284,6 +284,7 @@ impl Roster {
     pub(super) fn emit(&mut self, slot: u32, event: ClientEvent, ack: Option<u64>) {
         let Some(session) = self.sessions.get(slot) else { return };
         let ticket = answered_to(session.ticket(slot), ack);
+        self.counters.client_events += 1;
         self.out.push_back(Output::Ask(ticket, Request::Emit(event)));
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -30,15 +30,59 @@ pub struct ServerSettings {
     pub connections: usize,
     /// Bytes kept for all connections together. Beyond them who has something running is not read, and others are closed.
     pub buffered: usize,
-    pub tls: Option<Arc<ServerConfig>>,
+    /// With the certificate of the moment; None: plain.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     /// What still runs this long after the shutdown is given up.
     pub drain: Duration,
+    pub counters: Arc<Counters>,
+}
+
+/// Numbers for whoever watches. They rise while the process runs.
+#[derive(Debug, Default)]
+pub struct Counters {
+    accepted: AtomicU64,
+    ended: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Counters {
+    /// Connections that are open.
+    pub fn open(&self) -> u64 {
+        let ended = self.ended.load(Ordering::Relaxed);
+        self.accepted().saturating_sub(ended)
+    }
+
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Closed as they came: too many were open.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection that counts as open.
+struct Open(Arc<Counters>);
+
+impl Open {
+    fn new(counters: &Arc<Counters>) -> Self {
+        counters.accepted.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counters))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Default for ServerSettings {
     fn default() -> Self {
         let drain = Duration::from_secs(30);
-        Self { limits: Limits::server(), connections: 256, buffered: 64 * 1024 * 1024, tls: None, drain }
+        let counters = Arc::default();
+        Self { limits: Limits::server(), connections: 256, buffered: 64 * 1024 * 1024, tls: None, drain, counters }
     }
 }
 
@@ -78,7 +122,10 @@ async fn accept<D: Dispatch>(
     connections: &mut JoinSet<()>,
 ) {
     match accepted {
-        Ok((_, peer)) if connections.len() >= shared.settings.connections => debug!(%peer, "too many connections"),
+        Ok((_, peer)) if connections.len() >= shared.settings.connections => {
+            shared.settings.counters.refused.fetch_add(1, Ordering::Relaxed);
+            debug!(%peer, "too many connections");
+        }
         Ok((stream, peer)) => drop(connections.spawn(connection(stream, peer, Arc::clone(shared), drained.clone()))),
         Err(error) => {
             debug!(%error, "accept failed");
@@ -88,6 +135,7 @@ async fn accept<D: Dispatch>(
 }
 
 async fn connection<D: Dispatch>(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared<D>>, drained: watch::Receiver<bool>) {
+    let _open = Open::new(&shared.settings.counters);
     let setup = shared.settings.limits.setup;
     let stream = match timeout(setup, secured(stream, &shared.settings)).await {
         Ok(Ok(stream)) => stream,
@@ -103,7 +151,10 @@ async fn connection<D: Dispatch>(stream: TcpStream, peer: SocketAddr, shared: Ar
 async fn secured(stream: TcpStream, settings: &ServerSettings) -> io::Result<Box<dyn StreamObject>> {
     stream.set_nodelay(true)?;
     Ok(match &settings.tls {
-        Some(tls) => Box::new(tokio_rustls::TlsAcceptor::from(Arc::clone(tls)).accept(stream).await?),
+        Some(tls) => {
+            let acceptor = tokio_rustls::TlsAcceptor::from(Arc::clone(&tls.borrow()));
+            Box::new(acceptor.accept(stream).await?)
+        }
         None => Box::new(stream),
     })
 }

@@ -1,7 +1,7 @@
 //! What happened to one user, newest first: the log as far as it is kept, and what became of each message.
 
 use tidings_json::Json;
-use tidings_model::{AppNo, Dev, DeviceId, End, EventId, MessageId, Millis, Proof, RegNo, State, Target, Token, Uid, Why};
+use tidings_model::{AppNo, Dev, DeviceId, End, EventId, EventName, MessageId, Millis, Proof, RegNo, State, Target, Token, Uid, Why};
 
 #[derive(Clone, Debug)]
 pub struct TimelineQuery {
@@ -65,6 +65,13 @@ pub enum Happened {
         message: Option<MessageId>,
         inferred: bool,
         status: Json,
+    },
+    /// An app said something to the business server.
+    Emitted {
+        whom: Whom,
+        event_name: EventName,
+        /// An array, as they came.
+        args: Json,
     },
     Sent {
         message: MessageId,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidings_model::{Batch, Dev, Entry, EventId, Fact, Millis, Position, Published, RegNo, Reported, Targets, Uid, UserNo};
+use tidings_model::{Batch, ClientEvent, Dev, Entry, EventId, Fact, Millis, Position, Published, RegNo, Reported, Targets, Uid, UserNo};
 
 use super::Device;
 use super::mailbox::Bodies;
@@ -165,6 +165,7 @@ impl Back<'_> {
                 of.map(|whom| (0, Happened::Overflowed { whom, messages: fact.count }, None)).into_iter().collect()
             }
             Fact::Reported(fact) => self.reported(fact)?.map(|what| (0, what, None)).into_iter().collect(),
+            Fact::ClientEvent(fact) => whom(&fact.reg).map(|whom| (0, emitted(whom, fact), None)).into_iter().collect(),
             Fact::Published(message) => self.sent(entry.at, message).into_iter().collect(),
             _ => Vec::new(),
         })
@@ -195,6 +196,10 @@ impl Back<'_> {
         let what = Happened::Sent { message: message.id, to: message.to.clone(), expires: message.expires, outcomes };
         Some((0, what, Some((at, Arc::new(message.clone())))))
     }
+}
+
+fn emitted(whom: Whom, fact: &ClientEvent) -> Happened {
+    Happened::Emitted { whom, event_name: fact.event_name.clone(), args: fact.args.clone() }
 }
 
 /// An item of a fact: its number, what it tells, and the message where it is one.

@@ -53,7 +53,7 @@ impl Doors {
         let devices = ground.devices(&events)?;
         let sockets = ground.sockets(events)?;
         let ice = ground.ice().await?;
-        let backend = ground.backend(&devices)?;
+        let backend = ground.backend(&devices, ice.as_ref())?;
         let addresses = Addresses {
             devices: devices.gateway().addr(),
             backend: backend.addr(),
@@ -124,13 +124,15 @@ impl Ground<'_> {
 
     async fn ice(&self) -> Result<Option<IceDoor>, StartError> {
         let Some(door) = self.config.ice_door() else { return Ok(None) };
-        let door = tidings_api::IceConfig { tls: self.config.ice_tls.load().map_err(StartError::Certificate)?, ..door };
+        let door = tidings_api::IceConfig { tls: self.certificates.ice(), ..door };
         IceDoor::start(door, self.executor.clone()).await.map(Some).map_err(StartError::Ice)
     }
 
-    fn backend(&self, devices: &DeviceDoor) -> Result<Backend, StartError> {
+    fn backend(&self, devices: &DeviceDoor, ice: Option<&IceDoor>) -> Result<Backend, StartError> {
         let demo = self.demo.then(|| Demo { devices: devices.gateway().addr(), path: self.config.door.paths[0].clone() });
-        let metrics = metrics::source(devices.watch(), self.store.clone(), self.sinks.clone());
+        let ice = ice.map(IceDoor::watch).unwrap_or_default();
+        let (executor, store, sinks) = (self.executor.clone(), self.store.clone(), self.sinks.clone());
+        let metrics = metrics::source(metrics::Rooms { devices: devices.watch(), ice, executor, store, sinks });
         let door = tidings_api::Config { demo, metrics, tls: self.certificates.backend(), ..self.config.backend_door() };
         Backend::start(&door, self.executor.clone()).map_err(StartError::Backend)
     }

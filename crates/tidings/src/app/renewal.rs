@@ -1,4 +1,4 @@
-//! What SIGHUP reads again: certificates, the keys of registration, the log's level. Whatever cannot be used stays as it was,
+//! What SIGHUP reads again: certificates (Ice's too), the keys of registration, the log's level. Whatever cannot be used stays as it was,
 //! and is said.
 
 use tidings_registration::Registrar;

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use tidings_json::{Json, unescape, write_string};
+use tidings_model::AppName;
 
 use super::http::{self, Answer};
 use super::url::Url;
@@ -19,6 +20,9 @@ pub(super) struct Flags {
     /// The key to call with; without it, the one in TIDINGS_KEY (which other users of this machine cannot see)
     #[arg(long, value_name = "K", value_parser = key)]
     key: Option<String>,
+    /// The app that it is for, where no key says so
+    #[arg(long, value_name = "A", value_parser = app)]
+    app: Option<AppName>,
     #[command(flatten)]
     to: To,
     /// Stay until a device has it, and say by what that is known
@@ -47,6 +51,10 @@ fn json(text: &str) -> Result<Json, String> {
     Json::parse(text.as_bytes()).map_err(|error| format!("that is no JSON ({error}); text needs its quotes, like '\"hello\"'"))
 }
 
+fn app(text: &str) -> Result<AppName, String> {
+    AppName::parse(text).map_err(|why| format!("that is no app's name: it {why}"))
+}
+
 /// What may stand in a header.
 pub(super) fn key(text: &str) -> Result<String, String> {
     let is_visible = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -61,7 +69,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
             return Exit::Usage;
         }
     };
-    let call = Call { flags, body: flags.body(), head: format!("{authorization}Idempotency-Key: {}\r\n", any_key()) };
+    let call = Call { flags, body: flags.body(), head: format!("{authorization}{}Idempotency-Key: {}\r\n", flags.app_line(), any_key()) };
     match call.make("") {
         Ok(answer) if !told(&answer) => Exit::Failed,
         Ok(_) if flags.wait => call.wait(),
@@ -125,6 +133,10 @@ impl Flags {
         let from_environment = || Environment::of_process().key.filter(|text| !text.is_empty()).map(|text| key(&text)).transpose();
         let key = if self.key.is_some() { self.key.clone() } else { from_environment()? };
         Ok(key.map_or_else(String::new, |key| format!("Authorization: Bearer {key}\r\n")))
+    }
+
+    fn app_line(&self) -> String {
+        self.app.as_ref().map_or_else(String::new, |app| format!("Tidings-App: {}\r\n", app.as_str()))
     }
 
     fn body(&self) -> String {

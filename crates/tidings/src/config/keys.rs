@@ -213,7 +213,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key {
         name: "ice.tls.cert",
         default: "",
-        says: "A PEM file with the certificate chain of the Ice door; empty: no TLS. Read at the start only.",
+        says: "A PEM file with the certificate chain of the Ice door; empty: no TLS. Read again on SIGHUP, as the two files below.",
         form: Text(|config, text| {
             config.ice_tls.files.cert = path(text);
             Ok(())

@@ -34,6 +34,7 @@ metrics! {
     "tidings_directs_walked" Counter "Direct messages carried to sockets, counted per worker" |now| now.sessions.directs_written;
     "tidings_proofs" Counter "Cursors that a proof has moved" |now| now.sessions.proofs;
     "tidings_ignored_page_events" Counter "Page events of devices that may not send any, and asked for no ack" |now| now.sessions.ignored_page_events;
+    "tidings_client_events" Counter "Events that apps emitted for the business server" |now| now.sessions.client_events;
     "tidings_log_batches" Counter "Durable appends: one disk sync each" |now| now.log.batches;
     "tidings_log_records" Counter "Records appended" |now| now.log.records;
     "tidings_log_facts" Counter "Facts appended" |now| now.log.facts;
@@ -51,6 +52,14 @@ metrics! {
     "tidings_api_refusals" Counter "... answered with a 4xx" |now| now.calls.refused;
     "tidings_api_failures" Counter "... answered with a 5xx" |now| now.calls.failed;
     "tidings_api_microseconds" Counter "Time from a call's head to its answer's head, summed; waits on purpose included" |now| now.calls.micros;
+    "tidings_event_followers" Gauge "Callers that follow /v1/events as a stream" |now| now.followers;
+    "tidings_ice_connections" Gauge "Open connections of the Ice listener" |now| now.ice.connections;
+    "tidings_ice_connections_accepted" Counter "Ice connections accepted" |now| now.ice.accepted;
+    "tidings_ice_connections_refused" Counter "Ice connections closed as they came, because too many were open" |now| now.ice.refused;
+    "tidings_ice_calls" Counter "Calls of the Ice listener" |now| now.ice.calls.answered;
+    "tidings_ice_refusals" Counter "... answered with an exception of the contract, or not understood" |now| now.ice.calls.refused;
+    "tidings_ice_failures" Counter "... that broke: status 7" |now| now.ice.calls.failed;
+    "tidings_ice_microseconds" Counter "Time from an Ice call to its answer, summed" |now| now.ice.calls.micros;
     "process_resident_memory_bytes" Gauge "Resident memory" |now| now.process.resident_bytes;
     "process_open_fds" Gauge "Open file descriptors" |now| now.process.open_files;
     "process_max_fds" Gauge "The limit of open file descriptors" |now| now.process.open_files_max;

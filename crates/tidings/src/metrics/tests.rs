@@ -40,6 +40,7 @@ fn distinct() -> Reading {
             refused_registers: one(),
             restarts: one(),
             ignored_page_events: one(),
+            client_events: one(),
         },
         log: Log {
             batches: one(),
@@ -56,7 +57,9 @@ fn distinct() -> Reading {
             failed_snapshots: one(),
             removed_segments: one(),
         },
-        calls: tidings_api::Calls { answered: one(), refused: one(), failed: one(), micros: one() },
+        calls: calls(&mut one),
+        followers: one(),
+        ice: IceNumbers { connections: one(), accepted: one(), refused: one(), calls: calls(&mut one) },
         process: Process { resident_bytes: one(), open_files: one(), open_files_max: one(), started: one() },
         read_only: true,
         sinks: vec![SinkNumbers {
@@ -71,6 +74,10 @@ fn distinct() -> Reading {
             lag_s: one(),
         }],
     }
+}
+
+fn calls(one: &mut impl FnMut() -> u64) -> tidings_api::Calls {
+    tidings_api::Calls { answered: one(), refused: one(), failed: one(), micros: one() }
 }
 
 #[test]

@@ -76,6 +76,7 @@ pub(super) fn lines(item: &Json) -> Option<Vec<Line>> {
             line(Mood::Bad, "overflow", format!("{}: {cut} of its oldest messages were cut, its mailbox was full", device(&data)))
         }
         "message.reported" => line(Mood::Plain, "reported", reported(&data)?),
+        "client.event" => line(Mood::Plain, "emitted", emitted(&data)?),
         other => line(Mood::Plain, "event", format!("of a kind that this version does not know: {}", shown(other))),
     })
 }
@@ -149,6 +150,12 @@ fn reported(data: &Json) -> Option<String> {
         (None, _) => String::new(),
     };
     Some(format!("{} said {status}{of}", device(data)))
+}
+
+/// What the app said, in its own words.
+fn emitted(data: &Json) -> Option<String> {
+    let (name, args) = (shown(&word(data, "event_name")?), shown(data.member("args")?));
+    Some(format!("{} told the business server: {name} {args}", device(data)))
 }
 
 /// By its own name, else by its token's beginning.

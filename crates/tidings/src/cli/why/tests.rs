@@ -60,6 +60,17 @@ fn what_a_device_says_cannot_steer_a_terminal() {
 }
 
 #[test]
+fn what_an_app_emits_is_shown_as_it_said_it() {
+    let data = "{\"token\":\"p_abcdefgh\",\"device_id\":null,\"event_name\":\"cart\u{9b}\",\"args\":[{\"n\":1e400},\"\u{9b}2J\"]}";
+    assert_eq!(
+        told(&item("client.event", data)),
+        [
+            "2026-11-23 10:00:00.123Z  emitted       device p_abcdef... told the business server: cart\u{fffd} [{\"n\":1e400},\"\u{fffd}2J\"]"
+        ]
+    );
+}
+
+#[test]
 fn colour_is_for_terminals() {
     let lines = line::lines(
         &Json::parse(item("device.unregistered", r#"{"token":"p_a","device_id":"d","reason":"evicted"}"#).as_bytes()).expect("JSON"),
