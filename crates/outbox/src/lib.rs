@@ -4,6 +4,7 @@
 
 mod carrier;
 mod event;
+pub mod ice;
 
 pub use carrier::{Carrier, Outcome};
 pub use event::{data, line, object};
