@@ -9,7 +9,7 @@ use tidings_json::Json;
 
 use crate::{
     ApiKey, App, AppNo, Content, Dev, DeviceId, EventName, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof, RegNo,
-    State, Target, Targets, Token, Uid, UserNo,
+    Sink, SinkMoved, SinkNo, State, Target, Targets, Token, Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub enum Fact {
     Reported(Reported),
     Overflowed(Overflowed),
     ClientEvent(ClientEvent),
+    /// New or changed; a new one begins here.
+    SinkPut(Sink),
+    SinkGone(SinkNo),
+    SinkMoved(SinkMoved),
 }
 
 /// First fact of each process, durable before a door opens.

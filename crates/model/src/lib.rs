@@ -17,6 +17,7 @@ mod names;
 mod position;
 mod proof;
 mod request;
+mod sink;
 mod tenancy;
 mod time;
 
@@ -37,6 +38,10 @@ pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
 pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
+pub use sink::{
+    Gap, NewSink, Sink, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkMoved, SinkNo, SinkSecret, SinkState, Sinks, Standing,
+    Tracked, Webhook,
+};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 
 use crate::{
-    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid,
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SinkMove, SocketId,
+    Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -20,6 +21,7 @@ pub enum Request {
     Emit(ClientEvent),
     Publish(Draft),
     Administer(Administer),
+    MoveSink(SinkMove),
     /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
     Count(Draft),
     /// Who is connected; answered by [`crate::Answer::Connected`].

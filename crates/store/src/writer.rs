@@ -23,6 +23,7 @@ mod prove;
 mod publish;
 mod register;
 mod report;
+mod sinks;
 mod users;
 
 pub(crate) use batch::{Flight, Landed};
@@ -146,6 +147,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Overflow(overflow) => self.overflow(overflow),
             Request::Publish(draft) => self.publish(draft),
             Request::Administer(ask) => self.administer(ask),
+            Request::MoveSink(ask) => self.move_sink(ask),
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),

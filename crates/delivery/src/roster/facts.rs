@@ -120,7 +120,10 @@ impl Roster {
             | Fact::Proven(_)
             | Fact::Reported(_)
             | Fact::Overflowed(_)
-            | Fact::ClientEvent(_) => {}
+            | Fact::ClientEvent(_)
+            | Fact::SinkPut(_)
+            | Fact::SinkGone(_)
+            | Fact::SinkMoved(_) => {}
         }
     }
 

@@ -70,7 +70,7 @@ fn mailbox(store: &Store, attached: &Attached) -> Page {
 }
 
 fn events(store: &Store, kind: EventType) -> usize {
-    let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![kind]), limit: 1000 };
+    let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![kind]), limit: 1000 };
     store.events(&query).expect("the log can be read").events.len()
 }
 

@@ -18,16 +18,18 @@ use crate::snapshot::Snapshots;
 mod changes;
 mod directory;
 mod rows;
+mod sinks;
 mod subject;
 
 use changes::Changes;
 
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE app(a INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, disabled INTEGER NOT NULL, topics TEXT NOT NULL, created INTEGER);
 CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, scopes INTEGER NOT NULL, hashes BLOB NOT NULL, created INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;
+CREATE TABLE sink(s INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, a INTEGER, conf BLOB NOT NULL, created INTEGER NOT NULL, pos INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, more BLOB NOT NULL);
 CREATE TABLE population(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
 CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
 CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL, made INTEGER NOT NULL);
@@ -327,6 +329,7 @@ fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
         dev: next("next_dev")?,
         devices,
         directory: Arc::new(directory::read(conn)?),
+        sinks: Arc::new(sinks::read(conn, next("next_sink")?)?),
     })
 }
 
@@ -360,11 +363,18 @@ ALTER TABLE app RENAME TO population;
 CREATE TABLE app(a INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, disabled INTEGER NOT NULL, topics TEXT NOT NULL, created INTEGER);
 CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, scopes INTEGER NOT NULL, hashes BLOB NOT NULL, created INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;";
 
+/// What `schema` said of format 3.
+const SCHEMA_3: u64 = 0x97ff_6437;
+/// Format 3 knew no sinks.
+const FROM_3: &str = "
+CREATE TABLE sink(s INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, a INTEGER, conf BLOB NOT NULL, created INTEGER NOT NULL, pos INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, more BLOB NOT NULL);";
+
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
     let steps: &[&str] = match (meta(conn, "format")?, meta(conn, "schema")?) {
-        (Some(1), Some(SCHEMA_1)) => &[FROM_1, FROM_2],
-        (Some(2), Some(SCHEMA_2)) => &[FROM_2],
+        (Some(1), Some(SCHEMA_1)) => &[FROM_1, FROM_2, FROM_3],
+        (Some(2), Some(SCHEMA_2)) => &[FROM_2, FROM_3],
+        (Some(3), Some(SCHEMA_3)) => &[FROM_3],
         _ => return Ok(()),
     };
     let tx = conn.unchecked_transaction()?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tidings_json::Json;
 use tidings_model::{
     AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Fact, Ghost,
-    Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started,
-    State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, SinkNo,
+    Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag, tenancy};
+use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, sinks, tag, tenancy};
 
 type Taken<T> = Result<T, Malformed>;
 
@@ -46,6 +46,9 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
             body.extend_from_slice(fact.args.as_str().as_bytes());
             put_client_event(&mut head, fact)
         }
+        Fact::SinkPut(sink) => sinks::put_sink(&mut head, sink),
+        Fact::SinkGone(no) => sinks::put_sink_gone(&mut head, *no),
+        Fact::SinkMoved(fact) => sinks::put_sink_moved(&mut head, fact),
     };
     Encoded { tag, head, body }
 }
@@ -60,7 +63,7 @@ fn version(fact: &Fact) -> u8 {
 
 pub(super) fn knows(tag: u8, version: u8) -> bool {
     let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
-    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED | tag::CLIENT_EVENT);
+    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED | tag::CLIENT_EVENT..=tag::SINK_MOVED);
     known && version <= newest
 }
 
@@ -91,6 +94,9 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
         tag::OVERFLOWED => Fact::Overflowed(take_overflowed(&mut bytes)?),
         tag::CLIENT_EVENT => Fact::ClientEvent(take_client_event(&mut bytes, body)?),
+        tag::SINK_PUT => Fact::SinkPut(sinks::take_sink(&mut bytes)?),
+        tag::SINK_GONE => Fact::SinkGone(SinkNo(bytes.small()?)),
+        tag::SINK_MOVED => Fact::SinkMoved(sinks::take_sink_moved(&mut bytes)?),
         _ => return Err(Malformed("an unknown tag")),
     };
     bytes.end()?;

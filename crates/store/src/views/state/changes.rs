@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use tidings_model::{AppNo, CollapseKey, Dev, Limits, Position, RegNo};
 
-use super::{directory, put_meta, rows};
+use super::{directory, put_meta, rows, sinks};
 use crate::ReadError;
 use crate::log::segment::io;
 use crate::views::{Cursor, Device, Kept, Key, Latest, Letter, Numbers, Receipt, Reg, Row, Rows, Scope, User};
@@ -127,6 +127,7 @@ impl<'c> Changes<'c> {
         }
         write_numbers(conn, &self.before, &self.numbers)?;
         directory::write(conn, &self.before.directory, &self.numbers.directory)?;
+        sinks::write(conn, &self.before.sinks, &self.numbers.sinks)?;
         Ok(self.numbers)
     }
 }
