@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness.driver import Device, Process  # noqa: E402
 from harness.page import Browser  # noqa: E402
 from harness.product import Product  # noqa: E402
+from ice.idlers import Idlers  # noqa: E402
 
 
 @contextlib.contextmanager
@@ -22,6 +23,24 @@ def running(folder, *flags, **settings):
     finally:
         product.close()
         print(f"--- the server's last lines ---\n{product.log()}")
+
+
+@pytest.fixture(scope="session")
+def idlers(tmp_path_factory):
+    with Idlers(tmp_path_factory.mktemp("idlers")) as idlers:
+        yield idlers
+
+
+def pytest_collection_modifyitems(items):
+    """Who asks for the idlers comes last."""
+    items.sort(key=lambda item: "idlers" in item.fixturenames)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def early(request):
+    """The idlers begin with the session, so that nobody has to wait for them."""
+    if any("idlers" in item.fixturenames for item in request.session.items):
+        request.getfixturevalue("idlers")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=$PWD/.cache
+ice_jar=/usr/share/java/ice-3.7.8.jar
 mkdir -p "$cache"
 
 say() { printf 'e2e/install: %s\n' "$*"; }
@@ -44,8 +45,15 @@ system() {
   # The pages' tests.
   command -v chromium >/dev/null || wanted+=(chromium)
   command -v python3 >/dev/null || wanted+=(python3)
-  # The Ice peer is a system package, so it runs under the system's Python.
+  # The Ice peers are system packages, so Python's runs under the system's Python.
   /usr/bin/python3 -c 'import Ice' 2>/dev/null || wanted+=(python3-zeroc-ice zeroc-ice-slice)
+  command -v slice2java >/dev/null || wanted+=(zeroc-ice-compilers)
+  [ -f "$ice_jar" ] || wanted+=(libzeroc-ice3.7-java)
+  if [ -n "${TIDINGS_SOAK:-}" ]; then
+    command -v slice2cpp >/dev/null && [ -f /usr/include/Ice/Ice.h ] || wanted+=(zeroc-ice-compilers libzeroc-ice-dev g++)
+    command -v php >/dev/null && [ -f /usr/share/php/Ice.php ] || wanted+=(php-cli php-zeroc-ice)
+    [ -f /usr/include/nlohmann/json.hpp ] || wanted+=(nlohmann-json3-dev)
+  fi
   command -v openssl >/dev/null || wanted+=(openssl)
   python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
   if [ ${#wanted[@]} = 0 ]; then
@@ -67,6 +75,29 @@ node_clients() { (cd node && npm ci --no-audit --no-fund --loglevel=error); }
 
 java_clients() { (cd java && rm -rf "$cache/java" && mvn -B -q -ntp compile); }
 
+# What Ice's compilers make of the contract stays in the cache: it is theirs, not ours.
+ice_folder() { rm -rf "$cache/ice/$1" && mkdir -p "$cache/ice/$1"; }
+
+slices="../idl/Push.ice ice/peers/Probe.ice"
+
+ice_node() {
+  ice_folder node
+  # Its package has no command that a shell can run.
+  local machine=x64
+  [ "$(uname -m)" = aarch64 ] && machine=arm64
+  # shellcheck disable=SC2086
+  "node/node_modules/slice2js/bin/linux-$machine/slice2js" --output-dir "$cache/ice/node" $slices
+}
+
+ice_java() {
+  ice_folder java
+  mkdir "$cache/ice/java/made" "$cache/ice/java/classes"
+  # shellcheck disable=SC2086
+  slice2java --output-dir "$cache/ice/java/made" $slices
+  find "$cache/ice/java/made" -name '*.java' -print0 |
+    xargs -0 javac -nowarn -d "$cache/ice/java/classes" -cp "$ice_jar:$(echo "$cache"/java/client-2.1.2/lib/json-*.jar)" $java_peers
+}
+
 system
 part harness requirements.txt environment harness requirements.txt
 part contract contract/requirements.txt environment contract contract/requirements.txt
@@ -74,4 +105,7 @@ part python-4 python/requirements-4.txt environment python-4 python/requirements
 part python-5 python/requirements-5.txt environment python-5 python/requirements-5.txt
 part node "node/package.json node/package-lock.json" node_clients
 part java "java/pom.xml $(find java -mindepth 2 -name pom.xml | sort | tr '\n' ' ')$(find java/src -name '*.java' | sort | tr '\n' ' ')" java_clients
+java_peers="ice/peers/Peer.java"
+part ice-node "$slices node/package-lock.json" ice_node
+part ice-java "$slices java/pom.xml $java_peers" ice_java
 say "ready"

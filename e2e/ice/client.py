@@ -12,7 +12,9 @@ import time
 import Ice
 
 SLICE = pathlib.Path(__file__).resolve().parents[2] / "idl" / "Push.ice"
-Ice.loadSlice("", ["--all", str(SLICE)])
+PROBE = pathlib.Path(__file__).resolve().parent / "peers" / "Probe.ice"
+for each in (SLICE, PROBE):
+    Ice.loadSlice("", ["--all", str(each)])
 import Push  # noqa: E402
 
 
@@ -48,10 +50,9 @@ def call(proxy, ask):
     return getattr(proxy, ask["op"])(*given(ask.get("args", [])))
 
 
-def raw(proxy, ask):
-    """A call as bytes: an operation that the contract lacks, a mode that it forbids, a oneway of what may throw."""
-    ok, result = proxy.ice_invoke(ask["op"], getattr(Ice.OperationMode, ask["mode"]), bytes.fromhex(ask["params"]))
-    return {"ok": ok, "result": bytes(result).hex()}
+def probe(proxy, ask):
+    """A call by a contract that is not ours: peers/Probe.ice."""
+    return getattr(Push.ProbePrx.uncheckedCast(proxy), ask["op"])(*ask.get("args", []))
 
 
 def many(proxy, ask):
@@ -61,9 +62,9 @@ def many(proxy, ask):
 
 
 def batch(proxy, ask):
-    batched = proxy.ice_batchOneway()
+    batched = Push.ProbePrx.uncheckedCast(proxy.ice_batchOneway())
     for _ in range(ask["count"]):
-        batched.ice_invoke(ask["op"], Ice.OperationMode.Idempotent, bytes.fromhex(ask["params"]))
+        batched.recall("m1")
     batched.ice_flushBatchRequests()
 
 
@@ -112,7 +113,19 @@ def idle(proxy, _):
     return closed.wait(20)
 
 
-ASKS = {"call": call, "raw": raw, "many": many, "batch": batch, "cast": cast, "idle": idle, "load": load, "flood": flood, "keyed": keyed}
+KEPT = []
+
+
+def keep(proxy, _):
+    """Whether the connection is that of the last time."""
+    connection = proxy.ice_getConnection()
+    same = KEPT == [connection]
+    KEPT[:] = [connection]
+    return same
+
+
+ASKS = {"call": call, "probe": probe, "keep": keep, "many": many, "batch": batch, "cast": cast, "idle": idle, "load": load,
+        "flood": flood, "keyed": keyed}
 
 
 def answer(communicator, text, ask):

@@ -1,4 +1,4 @@
-"""Fixtures: our example of a `PushService`, and real Ice peers as processes of their own."""
+"""Fixtures: our example of a `PushService`, the real door, and real Ice peers as processes of their own."""
 
 import contextlib
 import json
@@ -10,10 +10,14 @@ import subprocess
 import pytest
 
 from harness.certificate import Authority
+from harness.driver import Device
+from harness.ports import free_port
+from harness.product import Product
+
+from .backends import PYTHON, command
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PYTHON = "/usr/bin/python3"
 
 
 def echo_binary():
@@ -87,12 +91,19 @@ def echo(start):
     return make
 
 
+def client_of(start, port, *properties, transport="tcp", name="client", peer="python", proxy=None):
+    """A client of the object `push` there, in the language of `peer`."""
+    try:
+        words = command(peer)
+    except FileNotFoundError as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    return start(name, [*words, proxy or f"push:{transport} -h 127.0.0.1 -p {port}", *properties])
+
+
 @pytest.fixture
 def client(start):
-    """`client(port)`: a Python client of the object `push` there."""
-    def make(port, *properties, transport="tcp", name="client"):
-        return start(name, [PYTHON, str(HERE / "client.py"), f"push:{transport} -h 127.0.0.1 -p {port}", *properties])
-    return make
+    """`client(port)`: a client of the object `push` there, in Python where no other `peer` is asked for."""
+    return lambda *args, **named: client_of(start, *args, **named)
 
 
 @pytest.fixture
@@ -118,3 +129,48 @@ def authority(tmp_path):
             made.sign(who, "IP:127.0.0.1")
         return folder
     return make
+
+
+@pytest.fixture
+def door(tmp_path):
+    """`door(*flags)`: a started server; its port for Ice is `ice`."""
+    started = []
+
+    def make(*flags, start=True, **settings):
+        port = free_port()
+        product = Product(tmp_path, "--ice", f"127.0.0.1:{port}", *flags, **settings)
+        product.ice = port
+        started.append(product)
+        if start:
+            product.start()
+        return product
+    yield make
+    for product in started:
+        product.close()
+        print(f"--- the server's last lines ---\n{product.log()}")
+
+
+@pytest.fixture
+def phone(tmp_path):
+    """`phone(product, uid)`: a registered device."""
+    made = []
+
+    def make(product, uid="42"):
+        device = Device("python-5.18.1", "websocket", uid, product.devices_url, tmp_path)
+        made.append(device)
+        device.ready()
+        device.settled(device.connect())
+        device.register()
+        return device
+    yield make
+    for device in made:
+        device.close()
+
+
+def key(product, scopes, by=None, app=None):
+    headers = {"Authorization": f"Bearer {by}"} if by else {}
+    if app:
+        headers["Tidings-App"] = app
+    answer = product.backend.call("POST", "/v1/keys", {"scopes": scopes}, headers)
+    assert answer.status == 201, answer
+    return answer.json["key"]

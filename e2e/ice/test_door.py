@@ -5,50 +5,14 @@ import subprocess
 
 import pytest
 
-from harness.driver import Device
 from harness.ports import free_port
 from harness.product import Product
 
-from .conftest import PYTHON, ROOT
+from .backends import PYTHON
+from .conftest import ROOT, key
 
 BUILT = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens"]
 UNSET = [None] * 5
-
-
-@pytest.fixture
-def door(tmp_path):
-    """`door(*flags)`: a started server; its port for Ice is `ice`."""
-    started = []
-
-    def make(*flags, start=True, **settings):
-        port = free_port()
-        product = Product(tmp_path, "--ice", f"127.0.0.1:{port}", *flags, **settings)
-        product.ice = port
-        started.append(product)
-        if start:
-            product.start()
-        return product
-    yield make
-    for product in started:
-        product.close()
-        print(f"--- the server's last lines ---\n{product.log()}")
-
-
-@pytest.fixture
-def phone(tmp_path):
-    """`phone(product, uid)`: a registered device."""
-    made = []
-
-    def make(product, uid="42"):
-        device = Device("python-5.18.1", "websocket", uid, product.devices_url, tmp_path)
-        made.append(device)
-        device.ready()
-        device.settled(device.connect())
-        device.register()
-        return device
-    yield make
-    for device in made:
-        device.close()
 
 
 def call(client, op, *args, **asked):
@@ -66,15 +30,6 @@ def refused(client, op, *args, **asked):
 def code(client, op, *args, **asked):
     name, members = refused(client, op, *args, **asked)
     return name, members["reason"]
-
-
-def key(product, scopes, by=None, app=None):
-    headers = {"Authorization": f"Bearer {by}"} if by else {}
-    if app:
-        headers["Tidings-App"] = app
-    answer = product.backend.call("POST", "/v1/keys", {"scopes": scopes}, headers)
-    assert answer.status == 201, answer
-    return answer.json["key"]
 
 
 def test_every_operation_that_is_there_does_what_its_http_form_does(door, client, phone):
@@ -158,8 +113,8 @@ def test_other_objects_facets_operations_and_modes_are_refused_and_the_connectio
     python, at = client(server.ice), f":tcp -h 127.0.0.1 -p {server.ice}"
     assert call(python, "info", proxy="nobody" + at)["error"] == "::Ice::ObjectNotExistException"
     assert call(python, "info", proxy="push -f v2" + at)["error"] == "::Ice::FacetNotExistException"
-    assert python.ask(do="raw", op="nothing", mode="Normal", params="060000000101")["error"] == "::Ice::OperationNotExistException"
-    assert python.ask(do="raw", op="send", mode="Idempotent", params="0b00000001010234320000")["error"] == "::Ice::UnknownLocalException"
+    assert python.ask(do="probe", op="nothing")["error"] == "::Ice::OperationNotExistException"
+    assert python.ask(do="probe", op="send", args=["42", "1"])["error"] == "::Ice::UnknownLocalException"
     assert python.ask(do="cast")["value"]["as"] is True
     assert call(python, "send", "42", "\"" + "x" * 900_000 + "\"")["error"] == "::Push::TooLarge"
     assert "value" in call(python, "info")
@@ -192,27 +147,6 @@ def test_a_thousand_sends_at_once_are_all_stored(door, client, phone):
     phone(server)
     python = client(server.ice)
     assert python.ask(do="flood", uid="42", count=1000)["value"] == 1000
-
-
-@pytest.mark.parametrize("stop", ["stop", "kill"])
-def test_a_restart_under_load_loses_no_send_and_doubles_none(door, client, phone, stop):
-    server = door()
-    phone(server).close()
-    python = client(server.ice)
-    python.say({"do": "keyed", "uid": "42", "count": 300, "key": "r"})
-    while mailbox(server) < 20:
-        pass
-    assert getattr(server, stop)() in (0, None)
-    server.start()
-    told = python.json()["value"]
-    assert told["repeats"] > 0
-    assert (len(set(told["ids"])), mailbox(server)) == (300, 300)
-    again = python.ask(do="keyed", uid="42", count=300, key="r")["value"]
-    assert (again["ids"], mailbox(server)) == (told["ids"], 300)
-
-
-def mailbox(server):
-    return server.backend.call("GET", "/v1/users/42").json["devices"][0]["mailbox"]["messages"]
 
 
 def test_a_stop_closes_each_connection_gracefully(door):
