@@ -3,8 +3,11 @@
 //! It deliberately keeps no copy of the events and decides nothing about messages: a sink is a cursor into the one log.
 
 mod carrier;
+pub mod course;
+mod driver;
 mod event;
 pub mod ice;
 
-pub use carrier::{Carrier, Outcome};
+pub use carrier::{Carrier, Carriers, Outcome};
+pub use driver::{Outbox, SinkNumbers};
 pub use event::{data, line, object};
