@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tidings_api::{Executor, IceStartError, StartError as Backends};
 use tidings_gateway::StartError as Devices;
+use tidings_outbox::Outbox;
 use tidings_pages::StartError as Sockets;
 use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
@@ -22,6 +23,7 @@ use crate::tls::{Certificates, LoadError};
 mod addresses;
 mod doors;
 mod files;
+mod outbox;
 mod renewal;
 mod signals;
 
@@ -53,6 +55,7 @@ pub(crate) struct App {
 /// What is stopped, in this order.
 struct Rooms {
     doors: Doors,
+    outbox: Option<Outbox>,
     owner: Option<Owner>,
     data: PathBuf,
     /// How long that may take.
@@ -69,7 +72,12 @@ pub(crate) enum StartError {
     Registration(tidings_registration::StartError),
     Sockets(Sockets),
     Ice(IceStartError),
-    System { doing: &'static str, error: io::Error },
+    /// By the names of its keys.
+    IceListener(String),
+    System {
+        doing: &'static str,
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for StartError {
@@ -89,6 +97,7 @@ impl fmt::Display for StartError {
             Self::Sockets(error @ Sockets::Keyless(_)) => error.fmt(f),
             Self::Ice(error @ IceStartError::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--ice")),
             Self::Ice(error @ IceStartError::Keyless(_)) => error.fmt(f),
+            Self::IceListener(why) => f.write_str(why),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -137,6 +146,8 @@ impl App {
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
         let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
+        let ice_listener = config.ice_listener.target().map_err(|(_, why)| StartError::IceListener(why))?;
+        let outbox = Some(outbox::start(&store, ice_listener).await?);
         let ground = Ground {
             config,
             store: &store,
@@ -151,7 +162,7 @@ impl App {
             warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
         }
         let fatal = owner.watch();
-        let rooms = Rooms { doors, owner: Some(owner), data: config.data.clone(), patience: config.drain };
+        let rooms = Rooms { doors, outbox, owner: Some(owner), data: config.data.clone(), patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
@@ -202,12 +213,15 @@ impl Rooms {
         }
     }
 
-    /// Doors first, devices before backends; then the log.
+    /// Doors first, devices before backends; then the sinks, then the log.
     async fn stop(&mut self) -> Ended {
         let end = Instant::now() + self.patience;
         Addresses::remove(&self.data);
         if timeout_at(end - FLUSH.min(self.patience / 2), self.doors.close(self.patience)).await.is_err() {
             warn!("some requests did not end in time; whatever was answered is durable");
+        }
+        if let Some(outbox) = self.outbox.take() {
+            outbox.close().await;
         }
         let Some(owner) = self.owner.take() else { return Ended::Stopped };
         match timeout_at(end, spawn_blocking(|| owner.close())).await {
