@@ -41,6 +41,7 @@ mod query;
 pub(crate) mod routes;
 mod timeline;
 pub(crate) mod users;
+mod webhooks;
 pub(crate) mod wish;
 
 use guard::Gate;

@@ -18,4 +18,5 @@ mod door {
     mod timeline;
     mod users;
     mod waiting;
+    mod webhooks;
 }

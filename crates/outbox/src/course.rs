@@ -334,7 +334,10 @@ impl Course {
             self.standing = standing;
         }
         if pauses {
-            self.alarms.push_back(Alarm::Paused { why });
+            // An administrator who pauses it meanwhile knows.
+            if ask.state.is_some() || ask.park.is_some() {
+                self.alarms.push_back(Alarm::Paused { why });
+            }
             self.rest();
         }
         self.look();
@@ -352,7 +355,9 @@ impl Course {
         }
         let is_stale = std::mem::take(&mut self.is_stale);
         let resumes = self.is_paused() && standing.state == SinkState::Active;
-        if is_stale || standing.cursor != self.standing.cursor || resumes {
+        // Whoever says that it is mended wants it tried.
+        let is_mended = self.standing.last_error.is_some() && standing.last_error.is_none();
+        if is_stale || standing.cursor != self.standing.cursor || resumes || is_mended {
             self.reset(now, standing.clone());
         }
         self.standing = standing.clone();

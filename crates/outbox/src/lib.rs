@@ -7,7 +7,9 @@ pub mod course;
 mod driver;
 mod event;
 pub mod ice;
+mod webhook;
 
 pub use carrier::{Carrier, Carriers, Outcome};
-pub use driver::{Outbox, SinkNumbers};
+pub use driver::{Meter, Outbox, SinkNumbers};
 pub use event::{data, line, object};
+pub use webhook::{Allowed, Target, Tried, Webhook, Webhooks, revealed};

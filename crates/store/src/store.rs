@@ -162,7 +162,9 @@ impl Store {
         match page {
             // Trimmed while it was read.
             Err(ReadError::Trimmed { first }) => Err(expired(first)),
-            page => Ok(page?),
+            // What is durable beyond the views is not announced again.
+            Ok(page) => Ok(EventPage { more: page.more || query.sink.is_some() && upto < shared.progress.durable(), ..page }),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -171,7 +173,7 @@ impl Store {
         let progress = &self.inner.shared.progress;
         let (mark, durable) = (progress.mark(), progress.durable());
         let behind = query.after.map_or(Position::ZERO, |after| after.at);
-        if query.sink.is_some() && behind < mark {
+        if query.sink.is_some() && behind.record() < mark.record() {
             return Ok(mark);
         }
         progress.wait_for(durable)?;

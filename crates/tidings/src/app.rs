@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tidings_api::{Executor, IceStartError, StartError as Backends};
 use tidings_gateway::StartError as Devices;
-use tidings_outbox::Outbox;
+use tidings_outbox::{Outbox, Webhooks};
 use tidings_pages::StartError as Sockets;
 use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
@@ -145,9 +145,10 @@ impl App {
         Addresses::remove(&config.data);
         let certificates = Certificates::load(&config.devices_tls, &config.backend_tls).map_err(StartError::Certificate)?;
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
-        let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
-        let ice_listener = config.ice_listener.target().map_err(|(_, why)| StartError::IceListener(why))?;
-        let outbox = Some(outbox::start(&store, ice_listener).await?);
+        let webhooks = Webhooks::new(config.webhook_allow.clone());
+        let executor = Executor::with_webhooks(store.clone(), config.limits.clone(), config.admin_key.clone(), webhooks.clone());
+        let ice = config.ice_listener.target().map_err(|(_, why)| StartError::IceListener(why))?;
+        let outbox = outbox::start(&store, webhooks, ice).await?;
         let ground = Ground {
             config,
             store: &store,
@@ -155,6 +156,7 @@ impl App {
             certificates: &certificates,
             registrar: registrar.as_ref(),
             demo: wishes.demo,
+            sinks: outbox.meter(),
         };
         let (doors, addresses) = Doors::open(&ground).await?;
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
@@ -162,7 +164,7 @@ impl App {
             warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
         }
         let fatal = owner.watch();
-        let rooms = Rooms { doors, outbox, owner: Some(owner), data: config.data.clone(), patience: config.drain };
+        let rooms = Rooms { doors, outbox: Some(outbox), owner: Some(owner), data: config.data.clone(), patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
@@ -221,7 +223,8 @@ impl Rooms {
             warn!("some requests did not end in time; whatever was answered is durable");
         }
         if let Some(outbox) = self.outbox.take() {
-            outbox.close().await;
+            // Given up, it is dropped: what was under way comes again.
+            let _ = timeout_at(end - FLUSH.min(self.patience / 4), outbox.close()).await;
         }
         let Some(owner) = self.owner.take() else { return Ended::Stopped };
         match timeout_at(end, spawn_blocking(|| owner.close())).await {

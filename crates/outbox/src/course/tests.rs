@@ -446,6 +446,27 @@ fn a_change_of_what_it_is_told_reads_again_and_tries_at_once() {
 }
 
 #[test]
+fn a_sink_that_is_said_to_be_mended_is_tried_at_once() {
+    let mut world = World::new(2);
+    assert_eq!(world.run(), Some(vec![1, 2]));
+    world.fail();
+    assert_eq!(world.run(), None);
+    world.by_others(&SinkMove { state: Some(SinkState::Active), last_error: Some(None), ..SinkMove::of(NO) });
+    assert_eq!(world.run(), Some(vec![1, 2]));
+}
+
+#[test]
+fn who_pauses_a_sink_is_not_alarmed_by_it() {
+    let mut world = World::new(2);
+    assert_eq!(world.run(), Some(vec![1, 2]));
+    world.stand(&SinkMove { state: Some(SinkState::Paused), ..SinkMove::of(NO) });
+    // The answer to its own move is the first that it hears of it.
+    world.take(&[1, 2]);
+    assert_eq!(world.run(), None);
+    assert!(world.course.is_paused() && world.alarms.is_empty(), "{:?}", world.alarms);
+}
+
+#[test]
 fn at_a_stop_an_answer_is_still_made_durable_and_nothing_more_is_begun() {
     let mut world = World::new(150);
     let batch = world.run().expect("a batch");

@@ -20,6 +20,8 @@ pub struct SinkNumbers {
     pub parked: u64,
     pub gaps: u64,
     pub is_paused: bool,
+    /// Events in memory for it.
+    pub held: u64,
     /// Records of the log that it has not passed.
     pub lag_records: u64,
     /// The age of the oldest event that is known to wait for it; 0: none does.
@@ -33,6 +35,7 @@ pub(super) struct Tally {
     failed: AtomicU64,
     parked: AtomicU64,
     gaps: AtomicU64,
+    held: AtomicU64,
     /// A position.
     seen: AtomicU64,
     /// Log time; 0: nothing waits.
@@ -47,6 +50,7 @@ impl Tally {
         self.failed.store(before.failed + counts.failed, Ordering::Relaxed);
         self.parked.store(before.parked + counts.parked, Ordering::Relaxed);
         self.gaps.store(before.gaps + counts.gaps, Ordering::Relaxed);
+        self.held.store(course.held() as u64, Ordering::Relaxed);
         self.seen.store(course.seen().at.raw(), Ordering::Relaxed);
         self.waits_since.store(course.waits_since().map_or(0, |time| time.0), Ordering::Relaxed);
     }
@@ -74,6 +78,7 @@ pub(super) fn read(store: &Store, tallies: &BTreeMap<SinkNo, (SinkId, Arc<Tally>
             failed,
             parked,
             gaps,
+            held: tally.held.load(Ordering::Relaxed),
             is_paused: standing.state == SinkState::Paused,
             lag_records: durable.record().saturating_sub(seen.record()),
             lag_s: if since == 0 { 0 } else { now.0.saturating_sub(since) / 1000 },

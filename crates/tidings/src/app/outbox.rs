@@ -2,17 +2,17 @@
 
 use std::io;
 
-use tidings_model::{Administer, Answer, NewSink, Request, Sink, SinkConf, SinkId, SinkMove, SinkState};
+use tidings_model::{Administer, Answer, Event, NewSink, Request, Sink, SinkConf, SinkId, SinkMove, SinkState};
 use tidings_outbox::ice::{IceCarrier, Target};
-use tidings_outbox::{Carriers, Outbox};
+use tidings_outbox::{Carrier, Carriers, Outbox, Outcome, Webhook, Webhooks};
 use tidings_store::{Lane, Store};
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use super::StartError;
 
-/// Drives them all. Before doors open: what comes through them is told to the Ice listener, too.
-pub(super) async fn start(store: &Store, ice: Option<Target>) -> Result<Outbox, StartError> {
+/// Drives them all. `webhooks`: where those may go; `ice`: where the listener is. Before doors open: what comes through them is told, too.
+pub(super) async fn start(store: &Store, webhooks: Webhooks, ice: Option<Target>) -> Result<Outbox, StartError> {
     if ice.is_some()
         && let Err(why) = have_ice_sink(store).await
     {
@@ -22,7 +22,7 @@ pub(super) async fn start(store: &Store, ice: Option<Target>) -> Result<Outbox, 
     let mut seed = [0; 8];
     let drawn = getrandom::fill(&mut seed).map_err(|error| io::Error::other(error.to_string()));
     drawn.map_err(|error| StartError::System { doing: "drawing random bits", error })?;
-    Ok(Outbox::start(store, Ways { ice }, u64::from_le_bytes(seed)))
+    Ok(Outbox::start(store, Ways { webhooks, ice }, u64::from_le_bytes(seed)))
 }
 
 /// Made once; later it goes on where it was, wherever the listener is by now. What has paused it may be over, as we are started anew.
@@ -48,16 +48,31 @@ async fn have_ice_sink(store: &Store) -> Result<(), String> {
 }
 
 struct Ways {
+    webhooks: Webhooks,
     ice: Option<Target>,
 }
 
-impl Carriers for Ways {
-    type Carrier = IceCarrier;
+enum Way {
+    Webhook(Webhook),
+    Ice(Box<IceCarrier>),
+}
 
-    fn carrier(&self, sink: &Sink) -> Option<IceCarrier> {
+impl Carrier for Way {
+    async fn carry(&mut self, batch: &[Event]) -> Outcome {
+        match self {
+            Self::Webhook(webhook) => webhook.carry(batch).await,
+            Self::Ice(listener) => listener.carry(batch).await,
+        }
+    }
+}
+
+impl Carriers for Ways {
+    type Carrier = Way;
+
+    fn carrier(&self, sink: &Sink) -> Option<Way> {
         match &sink.conf {
-            SinkConf::Ice => self.ice.clone().map(IceCarrier::new),
-            SinkConf::Webhook(_) => None,
+            SinkConf::Webhook(webhook) => self.webhooks.to(&sink.id, webhook).map(Way::Webhook),
+            SinkConf::Ice => Some(Way::Ice(Box::new(IceCarrier::new(self.ice.clone()?)))),
         }
     }
 }
