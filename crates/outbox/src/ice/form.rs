@@ -1,7 +1,5 @@
 //! In which calls events are told, and what of an event goes into them.
 
-use std::collections::BTreeMap;
-
 use tidings_ice::push::{self, Attributes, Notice, Registration, Report};
 use tidings_model::{Event, Told, What, Who};
 
@@ -139,7 +137,7 @@ fn report(event: &Event, told: &Told) -> Report {
         uid,
         device_id,
         token,
-        state: told.state.map_or("", |state| state.as_str()).to_owned(),
+        state: told.state().unwrap_or_default().to_owned(),
         proof: told.proof.map_or("", |proof| proof.as_str()).to_owned(),
         status: told.status.as_ref().map_or("", |status| status.as_str()).to_owned(),
         meta: told.meta.as_deref().unwrap_or_default().to_owned(),
@@ -149,8 +147,10 @@ fn report(event: &Event, told: &Told) -> Report {
 }
 
 fn extra(told: &Told) -> Attributes {
-    let inferred = told.inferred.then(|| ("inferred".to_owned(), "true".to_owned()));
-    BTreeMap::from_iter(inferred)
+    let inferred = told.inferred.then_some(("inferred", "true"));
+    let reason = told.reason.map(|end| ("reason", end.as_str()));
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    inferred.into_iter().chain(reason).map(owned).collect()
 }
 
 /// "" for what is absent.

@@ -1,5 +1,5 @@
 use tidings_json::Json;
-use tidings_model::{AppName, DeviceId, EventId, MessageId, Millis, Position, Proof, State, Token, Uid};
+use tidings_model::{AppName, DeviceId, End, EventId, MessageId, Millis, Position, Proof, State, Token, Uid};
 
 use super::*;
 
@@ -17,7 +17,10 @@ fn registered(n: u32) -> Event {
 
 fn reported(n: u32) -> Event {
     let status = Some(Json::trusted("{\"status\":1}"));
-    event(n, What::Reported(Told { who: phone(), message: None, state: None, proof: None, status, inferred: true, meta: None }))
+    event(
+        n,
+        What::Reported(Told { who: phone(), message: None, state: None, proof: None, status, inferred: true, reason: None, meta: None }),
+    )
 }
 
 fn online(n: u32) -> Event {
@@ -119,7 +122,7 @@ fn told(told: Told) -> Report {
 fn a_change_of_state_has_its_proof() {
     let id = MessageId::v7(1, [0; 10]);
     let (state, proof, meta) = (Some(State::Reached), Some(Proof::Engine), Some("order 7".into()));
-    let report = told(Told { who: phone(), message: Some(id), state, proof, status: None, inferred: false, meta });
+    let report = told(Told { who: phone(), message: Some(id), state, proof, status: None, inferred: false, reason: None, meta });
     let facts = [&report.message_id, &report.state, &report.proof, &report.status, &report.meta].map(String::as_str);
     assert_eq!(facts, [id.to_string().as_str(), "reached", "engine", "", "order 7"]);
     assert_eq!(report.extra, Attributes::new());
@@ -128,8 +131,17 @@ fn a_change_of_state_has_its_proof() {
 #[test]
 fn a_status_is_unchanged_and_a_guessed_link_is_said() {
     let status = Some(Json::trusted(r#"{"b":1e400,"a":[0.10]}"#));
-    let report = told(Told { who: Who::default(), message: None, state: None, proof: None, status, inferred: true, meta: None });
+    let report =
+        told(Told { who: Who::default(), message: None, state: None, proof: None, status, inferred: true, reason: None, meta: None });
     let facts = [&report.message_id, &report.uid, &report.token, &report.state, &report.status].map(String::as_str);
     assert_eq!(facts, ["", "", "", "", r#"{"b":1e400,"a":[0.10]}"#]);
     assert_eq!(report.extra, Attributes::from([("inferred".to_owned(), "true".to_owned())]));
+}
+
+#[test]
+fn an_end_is_a_state_and_its_own_reason() {
+    let reason = Some(End::Expired);
+    let report = told(Told { who: phone(), message: None, state: None, proof: None, status: None, inferred: false, reason, meta: None });
+    assert_eq!((report.state.as_str(), report.proof.as_str()), ("expired", ""));
+    assert_eq!(report.extra, Attributes::from([("reason".to_owned(), "expired".to_owned())]));
 }
