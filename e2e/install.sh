@@ -118,7 +118,7 @@ part python-4 python/requirements-4.txt environment python-4 python/requirements
 part python-5 python/requirements-5.txt environment python-5 python/requirements-5.txt
 part node "node/package.json node/package-lock.json" node_clients
 part java "java/pom.xml $(find java -mindepth 2 -name pom.xml | sort | tr '\n' ' ')$(find java/src -name '*.java' | sort | tr '\n' ' ')" java_clients
-java_peers="ice/peers/Peer.java ../examples/ice/Send.java"
+java_peers="ice/peers/Peer.java ../examples/ice/Send.java ../examples/ice/java/Listener.java"
 part ice-node "$slices node/package-lock.json" ice_node
 part ice-java "$slices java/pom.xml $java_peers" ice_java
 if [ -n "${TIDINGS_SOAK:-}" ]; then

@@ -18,7 +18,7 @@ import threading
 import time
 
 DEFAULT_PORTS = (5000, 5001)
-GOES_ON = re.compile(r"(?:^|[;&|]\s*)(?:(?:\S*/)?tidings (?:serve|listen)\b|make run\b)")
+GOES_ON = re.compile(r"(?:^|[;&|]\s*)(?:\w+=(?:'[^']*'|\S+)\s+)*(?:(?:\S*/)?tidings (?:serve|listen)\b|make run\b|examples/ice/server\.py)")
 # What differs from run to run: tokens, ids, times.
 VARYING = re.compile(r"p_[\w-]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|\.\.\.|…")
 # `make run` may have to build first.

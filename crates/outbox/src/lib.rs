@@ -6,6 +6,7 @@ mod carrier;
 pub mod course;
 mod driver;
 mod event;
+pub mod ice;
 mod webhook;
 
 pub use carrier::{Carrier, Carriers, Outcome};

@@ -72,7 +72,12 @@ pub(crate) enum StartError {
     Registration(tidings_registration::StartError),
     Sockets(Sockets),
     Ice(IceStartError),
-    System { doing: &'static str, error: io::Error },
+    /// By the names of its keys.
+    IceListener(String),
+    System {
+        doing: &'static str,
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for StartError {
@@ -92,6 +97,7 @@ impl fmt::Display for StartError {
             Self::Sockets(error @ Sockets::Keyless(_)) => error.fmt(f),
             Self::Ice(error @ IceStartError::Bind { bind, error: cause }) => write!(f, "{error}{}", advice(*bind, cause, "--ice")),
             Self::Ice(error @ IceStartError::Keyless(_)) => error.fmt(f),
+            Self::IceListener(why) => f.write_str(why),
             Self::System { doing, error } => write!(f, "{doing} failed: {error}"),
         }
     }
@@ -142,7 +148,8 @@ impl App {
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
         let webhooks = Webhooks::new(config.webhook_allow.clone());
         let executor = Executor::with_webhooks(store.clone(), config.limits.clone(), config.admin_key.clone(), webhooks.clone());
-        let outbox = outbox::start(&store, webhooks)?;
+        let ice = config.ice_listener.target().map_err(|(_, why)| StartError::IceListener(why))?;
+        let outbox = outbox::start(&store, webhooks, ice).await?;
         let ground = Ground {
             config,
             store: &store,

@@ -19,11 +19,13 @@ pub(crate) mod keys;
 mod nearest;
 mod problem;
 mod registration;
+mod sync;
 mod value;
 
 pub(crate) use environment::Environment;
 pub(crate) use problem::{Origin, Problem};
 pub(crate) use registration::{Auth, Registration};
+pub(crate) use sync::IceListener;
 pub(crate) use value::{Given, Value};
 
 /// The file that is read where none is named, if it is there.
@@ -54,6 +56,8 @@ pub(crate) struct Config {
     pub ice_tls: ClientChecked,
     /// Beyond loopback without TLS, on purpose.
     pub ice_plaintext: bool,
+    /// The business server's listener, where there is one.
+    pub ice_listener: IceListener,
     /// Devices may emit page events.
     pub client_publish: bool,
     /// The lifetime of what comes through `/message`, in seconds.
@@ -103,6 +107,7 @@ impl Config {
             ice: None,
             ice_tls: ClientChecked::default(),
             ice_plaintext: false,
+            ice_listener: IceListener::default(),
             client_publish: false,
             legacy_ttl_s: 0,
             registration: Registration::default(),

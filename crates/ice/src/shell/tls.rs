@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+pub use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 /// What is wrong with a certificate, a key or a CA.
 #[derive(Clone, Debug, PartialEq, Eq)]

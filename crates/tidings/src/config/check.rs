@@ -22,8 +22,13 @@ pub(crate) fn rules(config: &Config, origins: &BTreeMap<&'static str, Origin>, o
         ice_plaintext(config).map(|text| (origin("ice.bind"), text)),
         config.ice_tls.load().err().map(|why| (first_set(["ice.tls.cert", "ice.tls.client_ca"]), format!("ice.tls {why}"))),
     ];
-    let registration = config.registration.problems().into_iter().map(|(key, text)| (origin(key), text));
-    found.into_iter().flatten().chain(registration).map(|(origin, text)| Problem { origin, text }).collect()
+    let blamed = config.registration.problems().into_iter().chain(config.ice_listener.target().err());
+    found
+        .into_iter()
+        .flatten()
+        .chain(blamed.map(|(key, text)| (origin(key), text)))
+        .map(|(origin, text)| Problem { origin, text })
+        .collect()
 }
 
 /// In Engine.IO 3 the client's own timer must not pass for an answer of ours.

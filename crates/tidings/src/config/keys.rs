@@ -8,6 +8,7 @@ use tidings_delivery::{DirectEvent, Pattern};
 use tidings_gateway::http::{Cors, Proxies};
 use tidings_model::{Limits, Network};
 use tidings_outbox::Allowed;
+use tidings_outbox::ice::BadAddress;
 use tidings_registration::Target;
 use tracing_subscriber::EnvFilter;
 
@@ -446,6 +447,43 @@ pub(crate) const KEYS: &[Key] = &[
         form: List(|config, names| {
             let pattern = |name: &String| Pattern::parse(name).map_err(|error| format!("has {name:?}, which {error}"));
             config.sessions.client_events = names.iter().map(pattern).collect::<Result<_, _>>()?;
+            Ok(())
+        }),
+    },
+    Key {
+        name: "sync.ice_listener",
+        default: "",
+        says: "The business server's object that is told events over ZeroC Ice, such as pushListener:tcp -h 127.0.0.1 -p 10001. Empty: nobody is.",
+        form: Text(|config, text| {
+            let bad = |why: BadAddress| format!("is {text:?}, which is no proxy that can be called: {why}");
+            config.ice_listener.address = if text.is_empty() { None } else { Some(text.parse().map_err(bad)?) };
+            Ok(())
+        }),
+    },
+    Key {
+        name: "sync.ice_tls.ca",
+        default: "",
+        says: "A PEM file with the authorities that sign the certificates of its ssl endpoints, which must name their hosts (SAN).",
+        form: Text(|config, text| {
+            config.ice_listener.ca = path(text);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "sync.ice_tls.cert",
+        default: "",
+        says: "A PEM file with the certificate chain that is shown to it, where it asks for one.",
+        form: Text(|config, text| {
+            config.ice_listener.cert = path(text);
+            Ok(())
+        }),
+    },
+    Key {
+        name: "sync.ice_tls.key",
+        default: "",
+        says: "A PEM file with the private key of that.",
+        form: Text(|config, text| {
+            config.ice_listener.key = path(text);
             Ok(())
         }),
     },

@@ -255,6 +255,31 @@ fn the_ice_door_is_off_or_a_listener_of_its_own_and_in_the_clear_only_on_purpose
 }
 
 #[test]
+fn an_ice_listener_that_cannot_be_called_is_named_with_its_line() {
+    let told = |text: &str| problems(&format!("[sync]\n{text}"));
+    assert_eq!(told("ice_listener = 'pushListener:tcp -h biz -p 10001:tcp -h biz2 -p 10001'"), Vec::<String>::new());
+    for (bad, line) in [
+        (
+            "ice_listener = 'pushListener'",
+            "2: sync.ice_listener is \"pushListener\", which is no proxy that can be called: needs a locator",
+        ),
+        ("ice_listener = 'pushListener:ws -p 1'", "2: sync.ice_listener is \"pushListener:ws -p 1\", which"),
+        ("ice_listener = 'pushListener:ssl -p 1'", "2: sync.ice_listener has an ssl endpoint, which needs sync.ice_tls.ca"),
+        (
+            "ice_listener = 'pushListener:tcp -p 1'\nice_tls.ca = 'Cargo.toml'",
+            "3: sync.ice_tls.ca is of no use while sync.ice_listener has no ssl",
+        ),
+        ("ice_listener = 'pushListener:ssl -p 1'\nice_tls.ca = 'Cargo.toml'", "3: sync.ice_tls cannot be used: no ca in the PEM text"),
+        ("ice_listener = 'pushListener:ssl -p 1'\nice_tls.ca = 'none.pem'", "3: sync.ice_tls.ca names none.pem, which cannot be read"),
+        ("ice_listener = 'pushListener:ssl -p 1'\nice_tls.cert = 'Cargo.toml'", "3: sync.ice_tls.cert has no sync.ice_tls.key"),
+        ("ice_tls.key = 'Cargo.toml'", "2: sync.ice_tls.key is of no use without sync.ice_listener"),
+    ] {
+        let found = told(bad);
+        assert!(found.len() == 1 && found[0].starts_with(&format!("tidings.toml:{line}")), "{bad}: {found:?}");
+    }
+}
+
+#[test]
 fn devices_publish_only_where_that_is_written() {
     let (_dir, path) = file("[legacy]\nclient_publish = true\n");
     assert_eq!(Config::check_file(&path).unwrap().sessions().heard, ["broadcast", "p2p"]);
