@@ -33,10 +33,23 @@ const RESTART: Duration = Duration::from_secs(1);
 /// The sinks, driven. Dropping it ends everything at once.
 pub struct Outbox {
     wires: Wires,
-    store: Store,
-    tallies: Tallies,
+    meter: Meter,
     /// One task, which owns the others.
     keeper: JoinSet<()>,
+}
+
+/// Reads what there is to watch, also when nothing is driven any more.
+#[derive(Clone)]
+pub struct Meter {
+    store: Store,
+    tallies: Tallies,
+}
+
+impl Meter {
+    /// Each sink that is there, by its number.
+    pub fn read(&self) -> Vec<SinkNumbers> {
+        numbers::read(&self.store, &lock(&self.tallies))
+    }
 }
 
 type Tallies = Arc<Mutex<BTreeMap<SinkNo, (SinkId, Arc<Tally>)>>>;
@@ -90,7 +103,7 @@ impl Outbox {
     /// Drives every sink that there is and will be. On a tokio runtime. `seed`: for the jitter of tries.
     pub fn start<C: Carriers>(store: &Store, carriers: C, seed: u64) -> Self {
         let wires = Wires::new(store);
-        let tallies = Tallies::default();
+        let meter = Meter { store: store.clone(), tallies: Tallies::default() };
         let shared = Arc::new(Shared {
             store: store.clone(),
             carriers,
@@ -98,11 +111,11 @@ impl Outbox {
             began: Instant::now(),
             seed,
             wires: wires.clone(),
-            tallies: tallies.clone(),
+            tallies: meter.tallies.clone(),
         });
         let mut keeper = JoinSet::new();
         keeper.spawn(keep(shared));
-        Self { wires, store: store.clone(), tallies, keeper }
+        Self { wires, meter, keeper }
     }
 
     /// Begins no new batch, gives open ones a moment, and makes durable what they came to.
@@ -115,13 +128,12 @@ impl Outbox {
 
     /// Each sink that is there, by its number.
     pub fn numbers(&self) -> Vec<SinkNumbers> {
-        numbers::read(&self.store, &lock(&self.tallies))
+        self.meter.read()
     }
 
     /// The same for somebody who does not own it.
-    pub fn meter(&self) -> impl Fn() -> Vec<SinkNumbers> + Send + Sync + 'static {
-        let (store, tallies) = (self.store.clone(), self.tallies.clone());
-        move || numbers::read(&store, &lock(&tallies))
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 }
 

@@ -9,6 +9,6 @@ mod event;
 mod webhook;
 
 pub use carrier::{Carrier, Carriers, Outcome};
-pub use driver::{Outbox, SinkNumbers};
+pub use driver::{Meter, Outbox, SinkNumbers};
 pub use event::{data, line, object};
 pub use webhook::{Allowed, Target, Tried, Webhook, Webhooks, revealed};

@@ -162,10 +162,9 @@ impl Store {
         match page {
             // Trimmed while it was read.
             Err(ReadError::Trimmed { first }) => Err(expired(first)),
-            // There is more where it was not waited for.
-            page => page
-                .map(|page| EventPage { more: page.more || query.sink.is_some() && upto < shared.progress.durable(), ..page })
-                .map_err(EventsError::Read),
+            // What is durable beyond the views is not announced again.
+            Ok(page) => Ok(EventPage { more: page.more || query.sink.is_some() && upto < shared.progress.durable(), ..page }),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -173,9 +172,8 @@ impl Store {
     fn told_upto(&self, query: &EventQuery) -> Result<Position, ReadError> {
         let progress = &self.inner.shared.progress;
         let (mark, durable) = (progress.mark(), progress.durable());
-        let after = query.after.map_or(0, |after| after.at.record());
-        // What is durable ends a record, and so does what the views have.
-        if query.sink.is_some() && after < mark.record() {
+        let behind = query.after.map_or(Position::ZERO, |after| after.at);
+        if query.sink.is_some() && behind.record() < mark.record() {
             return Ok(mark);
         }
         progress.wait_for(durable)?;

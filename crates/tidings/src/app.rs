@@ -141,6 +141,7 @@ impl App {
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
         let webhooks = Webhooks::new(config.webhook_allow.clone());
         let executor = Executor::with_webhooks(store.clone(), config.limits.clone(), config.admin_key.clone(), webhooks.clone());
+        let outbox = outbox::start(&store, webhooks)?;
         let ground = Ground {
             config,
             store: &store,
@@ -148,15 +149,15 @@ impl App {
             certificates: &certificates,
             registrar: registrar.as_ref(),
             demo: wishes.demo,
+            sinks: outbox.meter(),
         };
         let (doors, addresses) = Doors::open(&ground).await?;
-        let outbox = Some(outbox::start(&store, webhooks)?);
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
         if executor.is_keyless() {
             warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
         }
         let fatal = owner.watch();
-        let rooms = Rooms { doors, outbox, owner: Some(owner), data: config.data.clone(), patience: config.drain };
+        let rooms = Rooms { doors, outbox: Some(outbox), owner: Some(owner), data: config.data.clone(), patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 

@@ -15,16 +15,20 @@ use tidings_api::Metrics;
 use tidings_delivery::Counters as Sessions;
 use tidings_gateway::Numbers as Doors;
 use tidings_gateway::devices::Watch;
+use tidings_outbox::{Meter, SinkNumbers};
 use tidings_store::{Counters as Log, Health, Store};
 
 mod process;
+mod sinks;
 mod table;
 
 pub(crate) use process::Process;
+#[cfg(test)]
+pub(crate) use sinks::SINKS;
 pub(crate) use table::METRICS;
 
 /// All numbers at one moment, summed over the workers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     pub doors: Doors,
     pub sessions: Sessions,
@@ -33,6 +37,7 @@ pub(crate) struct Reading {
     pub process: Process,
     /// The store takes nothing at the moment.
     pub read_only: bool,
+    pub sinks: Vec<SinkNumbers>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +56,12 @@ pub(crate) struct Metric {
 }
 
 /// What `/metrics` reads from.
-pub(crate) fn source(devices: Watch, store: Store) -> Metrics {
+pub(crate) fn source(devices: Watch, store: Store, sinks: Meter) -> Metrics {
     let started = Process::now();
     let read = move |calls| {
         let (doors, sessions) = devices.read();
         let read_only = !matches!(store.health(), Health::Open);
-        text(Reading { doors, sessions, log: store.counters(), calls, process: Process::read(started), read_only })
+        text(Reading { doors, sessions, log: store.counters(), calls, process: Process::read(started), read_only, sinks: sinks.read() })
     };
     Metrics::new(CONTENT_TYPE, Box::new(read))
 }
@@ -81,7 +86,7 @@ impl Collector for Reading {
                 Kind::Gauge => ConstGauge::new(value).encode(encoder.encode_descriptor(name, says, None, MetricType::Gauge)?)?,
             }
         }
-        Ok(())
+        sinks::encode(&self.sinks, &mut encoder)
     }
 }
 
