@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidings_model::{
-    AppName, AppNo, Batch, ClientEvent, Dev, DirectProof, Directory, End, Entry, Event, EventId, Fact, MessageId, Position, Proof, RegNo,
+    AppNo, Batch, ClientEvent, Dev, DirectProof, Directory, End, Entry, Event, EventId, Fact, MessageId, Position, Proof, RegNo,
     Registered, Reported, SinkMoved, State, Told, What, Who,
 };
 
