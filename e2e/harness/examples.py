@@ -10,8 +10,10 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 VARIABLE = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
-    (re.compile(r"p_[A-Za-z0-9_-]{32}"), "<token>"),
     (re.compile(r"tdk_[A-Za-z0-9_-]+"), "<key>"),
+    (re.compile(r"p_[A-Za-z0-9_-]{32}"), "<token>"),
+    (re.compile(r"wh_[A-Za-z0-9_-]{22}"), "<webhook>"),
+    (re.compile(r"whsec_[A-Za-z0-9+/]{43}="), "<secret>"),
     (re.compile(r"[0-9a-f]{16}-[0-9a-f]+"), "<request>"),
     (re.compile(r"\b\d{3,}-\d+\b"), "<cursor>"),
 )

@@ -529,7 +529,8 @@ impl World {
             | Request::Connected(_)
             | Request::Disconnect(_)
             | Request::Erase(_)
-            | Request::Administer(_) => {}
+            | Request::Administer(_)
+            | Request::MoveSink(_) => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tidings_model::{Code, Limits, Position, Refusal};
+use tidings_outbox::Webhooks;
 use tidings_store::Store;
 use tokio::sync::{Semaphore, watch};
 
@@ -19,6 +20,7 @@ mod quota;
 mod timeline;
 mod users;
 mod waiting;
+mod webhooks;
 
 pub use crate::drain::Running;
 pub use access::{Caller, Credential, Knock, Needs, StandingKey};
@@ -29,6 +31,7 @@ pub use publish::{Pending, Receipt, Waited};
 pub use quota::Allowance;
 pub use timeline::Told;
 pub use users::{AskError, Device, User};
+pub use webhooks::{Hooked, Replay, ReplayError, WebhookEdit, WebhookWish};
 
 use waiting::Waiting;
 
@@ -48,6 +51,8 @@ struct Inner {
     store: Store,
     limits: Limits,
     standing: Option<StandingKey>,
+    /// For trying one out.
+    webhooks: Webhooks,
     quotas: Quotas,
     drain: Drain,
     /// The log's end, as far as it is durable.
@@ -60,8 +65,12 @@ struct Inner {
 }
 
 impl Executor {
-    /// `standing`: an admin key beside those that are stored.
+    /// `standing`: an admin key beside those that are stored. Webhooks go to public addresses only.
     pub fn new(store: Store, limits: Limits, standing: Option<StandingKey>) -> Self {
+        Self::with_webhooks(store, limits, standing, Webhooks::default())
+    }
+
+    pub fn with_webhooks(store: Store, limits: Limits, standing: Option<StandingKey>, webhooks: Webhooks) -> Self {
         let (sender, appended) = watch::channel(Position::ZERO);
         let waiting: Arc<Waiting> = Arc::default();
         let hearing = waiting.clone();
@@ -78,6 +87,7 @@ impl Executor {
             limits,
             quotas,
             standing,
+            webhooks,
             drain: Drain::new(),
             appended,
             reads,

@@ -43,6 +43,7 @@ mod recall;
 pub(crate) mod routes;
 mod timeline;
 pub(crate) mod users;
+mod webhooks;
 pub(crate) mod wish;
 
 use guard::Gate;

@@ -18,8 +18,8 @@ pub use calls::Calls;
 pub use door::{Backend, Config, StartError};
 pub use error::status;
 pub use executor::{
-    Allowance, AppEdit, AskError, Caller, Credential, Device, EventsError, Executor, FollowError, Following, Given, KeyEdit, KeyWish,
-    Knock, Needs, Pending, Receipt, Running, StandingKey, Told, User, Waited,
+    Allowance, AppEdit, AskError, Caller, Credential, Device, EventsError, Executor, FollowError, Following, Given, Hooked, KeyEdit,
+    KeyWish, Knock, Needs, Pending, Receipt, Replay, ReplayError, Running, StandingKey, Told, User, Waited, WebhookEdit, WebhookWish,
 };
 pub use exposed::Exposed;
 pub use http::demo::Demo;

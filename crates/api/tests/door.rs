@@ -19,4 +19,5 @@ mod door {
     mod timeline;
     mod users;
     mod waiting;
+    mod webhooks;
 }

@@ -22,7 +22,7 @@ mod tests;
 
 pub use body::{Body, BodyFault, Framed};
 pub use cors::Cors;
-pub use forwarded::{BadNetwork, Network, Proxies};
+pub use forwarded::Proxies;
 pub use guard::{Guard, Provenance};
 pub use response::{Page, Reply, render, render_continue, render_document, render_preflight, render_switch};
 

@@ -9,6 +9,7 @@ pub enum Answer {
     Counted(Counted),
     App(std::sync::Arc<crate::App>),
     Key(std::sync::Arc<crate::ApiKey>),
+    Sink(std::sync::Arc<crate::Tracked>),
     /// One for each registration that was asked about, in that order.
     Connected(Vec<Connected>),
     /// Disconnect: so many sockets are closed.

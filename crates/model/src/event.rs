@@ -61,6 +61,7 @@ types! {
     DeviceOffline = "device.offline",
     MessageReported = "message.reported",
     ClientEvent = "client.event",
+    SyncGap = "sync.gap",
 }
 
 /// One line of the outbox.
@@ -124,6 +125,11 @@ pub enum What {
         event_name: EventName,
         args: Json,
     },
+    /// What lies behind `from`, up to `to`, is no longer told.
+    Gap {
+        from: EventId,
+        to: EventId,
+    },
 }
 
 impl What {
@@ -135,6 +141,7 @@ impl What {
             Self::Offline { .. } => EventType::DeviceOffline,
             Self::Reported(_) => EventType::MessageReported,
             Self::Emitted { .. } => EventType::ClientEvent,
+            Self::Gap { .. } => EventType::SyncGap,
         }
     }
 }

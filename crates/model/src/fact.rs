@@ -9,7 +9,7 @@ use tidings_json::Json;
 
 use crate::{
     ApiKey, App, AppNo, Content, Dev, DeviceId, End, EventName, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof,
-    RegNo, State, Target, Targets, Token, Uid, UserNo,
+    RegNo, Sink, SinkMoved, SinkNo, State, Target, Targets, Token, Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,10 @@ pub enum Fact {
     Recalled(Recalled),
     Ended(Ended),
     ClientEvent(ClientEvent),
+    /// New or changed; a new one begins here.
+    SinkPut(Sink),
+    SinkGone(SinkNo),
+    SinkMoved(SinkMoved),
 }
 
 /// First fact of each process, durable before a door opens.

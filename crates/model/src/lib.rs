@@ -14,9 +14,12 @@ mod limits;
 mod mailbox;
 mod message;
 mod names;
+mod network;
 mod position;
 mod proof;
 mod request;
+mod sink;
+mod spelling;
 mod tenancy;
 mod time;
 
@@ -34,9 +37,15 @@ pub use limits::{Limits, Retention};
 pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
 pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strictness, Target, Targets};
 pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
+pub use network::{BadNetwork, Network};
 pub use position::{Millis, Position};
 pub use proof::{End, Proof, State};
 pub use request::{Adopt, Leave, Named, Proofs, Recall, Register, Report, Request};
+pub use sink::{
+    Gap, NewSink, Sink, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkMoved, SinkNo, SinkSecret, SinkState, Sinks, Standing,
+    Tracked, Webhook,
+};
+pub use spelling::{distance, nearest};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]

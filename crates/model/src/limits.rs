@@ -76,6 +76,13 @@ impl Limits {
     /// Apps, and keys of all of them.
     pub const APPS: usize = 1000;
     pub const KEYS: usize = 10_000;
+    /// Sinks of one app, and of all.
+    pub const SINKS_PER_APP: usize = 20;
+    pub const SINKS: usize = 1000;
+    /// Events that a sink parks; one more pauses it.
+    pub const PARKED: usize = 1000;
+    /// Bytes kept of why a sink's last try failed.
+    pub const SINK_ERROR_BYTES: usize = 300;
     /// Attachments of one binary event.
     pub const ATTACHMENTS: usize = 10;
 }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 
 use crate::{
-    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, KeyId, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid,
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, KeyId, MessageId, Overflowed, Position, Print, RegNo, SinkMove,
+    SocketId, Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -22,6 +23,7 @@ pub enum Request {
     Emit(ClientEvent),
     Publish(Draft),
     Administer(Administer),
+    MoveSink(Box<SinkMove>),
     /// A dry run: whom it would be for. Answered by [`crate::Answer::Counted`].
     Count(Draft),
     /// Who is connected; answered by [`crate::Answer::Connected`].

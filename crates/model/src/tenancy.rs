@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AppName, AppNo, Millis, NameError};
+use crate::{AppName, AppNo, Millis, NameError, NewSink, SinkChange, SinkNo};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -268,6 +268,10 @@ pub enum Administer {
         /// An admin key that is not stored stands beside the stored ones: the last of those may go.
         standing: bool,
     },
+    /// Answered by [`crate::Answer::Sink`].
+    CreateSink(NewSink),
+    ChangeSink(SinkChange),
+    RemoveSink(SinkNo),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,13 +3,21 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tidings_model::{Event, EventId};
+use tidings_model::{Event, EventId, Sink};
 
 /// One way to one business server. It knows a wire; cursors, schedules and batches are its caller's.
 pub trait Carrier: Send {
     /// Carries these events, in order; never none. A retry gives the very same batch again, so what names it must come from its events.
     /// Dropping the future abandons the try: it is not known what the other side has.
     fn carry(&mut self, batch: &[Event]) -> impl Future<Output = Outcome> + Send;
+}
+
+/// What makes carriers, each for one sink as it is configured now.
+pub trait Carriers: Send + Sync + 'static {
+    type Carrier: Carrier + 'static;
+
+    /// None: nothing carries to it, as it is not configured here; it stays where it is and holds nothing back.
+    fn carrier(&self, sink: &Sink) -> Option<Self::Carrier>;
 }
 
 /// What became of a batch.

@@ -38,6 +38,7 @@ pub fn data(what: &What) -> String {
                 .text_or_null("meta", meta.as_deref())
         }
         What::Emitted { who, event_name, args } => whom(&mut data, who).text("event_name", event_name.as_str()).raw("args", args),
+        What::Gap { from, to } => data.text("from", &from.to_string()).text("to", &to.to_string()),
     };
     data.finish()
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidings_model::{Answer, AppNo, Event, EventId, EventType, Page, Position};
+use tidings_model::{Answer, AppNo, Event, EventId, EventType, Page, Position, SinkNo};
 
 mod registrations;
 mod standing;
@@ -65,10 +65,12 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Which events: those of `app` behind `after` (exclusive; None: from the oldest kept).
+/// Which events: those of an app (None: of all) behind `after` (exclusive; None: from the oldest kept).
 #[derive(Clone, Debug)]
 pub struct EventQuery {
-    pub app: AppNo,
+    pub app: Option<AppNo>,
+    /// Who asks, where it is a sink: it is told of its own gaps, and of them whatever `types` says.
+    pub sink: Option<SinkNo>,
     pub after: Option<EventId>,
     /// None: all.
     pub types: Option<Vec<EventType>>,
@@ -80,6 +82,8 @@ pub struct EventPage {
     pub events: Vec<Event>,
     /// The cursor to go on from, also when nothing matched.
     pub next: EventId,
+    /// Facts that were looked at, but for moves of sinks: those of a page that found nothing must not make a sink move for ever.
+    pub scanned: u64,
     /// The log goes on behind `next`: the limit, or the most that one call scans, was reached.
     pub more: bool,
 }

@@ -87,6 +87,7 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
         Fact::Recalled(_) => u64::MAX,
         Fact::AppPut(_) | Fact::AppGone(_) => u64::MAX,
         Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
+        Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::SinkMoved(_) => 0,
         Fact::Started(_)
         | Fact::Tick
         | Fact::Presence(_)

@@ -346,6 +346,7 @@ pub(crate) fn start(config: Config, folder: Folder, logs: Logs, outside: Outside
     };
     let shared = Arc::new(Shared::new(config.limits, config.dir, folder.state(), log, time, end, config.workers));
     *shared.directory.write().unwrap_or_else(std::sync::PoisonError::into_inner) = state.numbers().directory.clone();
+    *shared.sinks.write().unwrap_or_else(std::sync::PoisonError::into_inner) = state.numbers().sinks.clone();
     let beneath = Disk { state: StateReader::open(&shared.state)?, shared: shared.clone() };
     let mut writer = Writer::start(beneath, setup, &config.build, now)?;
     let feed = append_started(&shared, &mut writer, config.workers)?;

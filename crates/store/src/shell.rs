@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError};
-use tidings_model::{Answer, Batch, Directory, FeedItem, Limits, MessageId, Millis, Position, Published, Request};
+use tidings_model::{Answer, Batch, Directory, FeedItem, Limits, MessageId, Millis, Position, Published, Request, Sinks};
 
 use crate::log::Log;
 use crate::log::recent::Recent;
@@ -38,7 +38,7 @@ pub(crate) const LANE: usize = 4096;
 /// A request and where its answer goes.
 pub(crate) type Asked = (Request, Reply);
 
-pub(crate) type Sink = Box<dyn Fn(FeedItem) -> bool + Send + Sync>;
+pub(crate) type Inbox = Box<dyn Fn(FeedItem) -> bool + Send + Sync>;
 pub(crate) type Hook = Box<dyn Fn(&Batch) + Send + Sync>;
 
 /// What every thread and every handle may see.
@@ -51,10 +51,12 @@ pub(crate) struct Shared {
     pub time: Time,
     pub progress: Progress,
     pub counts: Counts,
-    pub sinks: RwLock<Vec<Option<Sink>>>,
+    pub inboxes: RwLock<Vec<Option<Inbox>>>,
     pub hooks: RwLock<Vec<Hook>>,
     /// Apps and keys as far as facts are durable.
     pub directory: RwLock<Arc<Directory>>,
+    /// The business server's sinks, likewise.
+    pub sinks: RwLock<Arc<Sinks>>,
     /// By worker: the highest `upto` that concerned it.
     pub upto: Vec<AtomicU64>,
     /// Log time of the start.
@@ -115,9 +117,10 @@ impl Shared {
             time,
             progress: Progress::new(end),
             counts: Counts::default(),
-            sinks: RwLock::new((0..workers).map(|_| None).collect()),
+            inboxes: RwLock::new((0..workers).map(|_| None).collect()),
             hooks: RwLock::default(),
             directory: RwLock::default(),
+            sinks: RwLock::default(),
             upto: (0..workers).map(|_| AtomicU64::new(end.raw())).collect(),
             health: Mutex::new(Health::Open),
             ended: Mutex::default(),

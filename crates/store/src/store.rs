@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crossbeam_channel::{Sender, TrySendError};
 use tidings_model::{
     AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, MessageId, Millis, Position, Published,
-    Request, Token,
+    Request, Sinks, Token,
 };
 
 use crate::shell::readers::Wanted;
@@ -92,12 +92,12 @@ impl Store {
         Self { inner }
     }
 
-    /// Each durable batch that concerns `worker` goes to `sink` (true: taken; false: its inbox was full, and it will read the log).
+    /// Each durable batch that concerns `worker` goes to `inbox` (true: taken; false: its inbox was full, and it will read the log).
     /// Called on the store's notifying thread, must not block. Once per worker, before doors open.
-    pub fn follow(&self, worker: usize, sink: Box<dyn Fn(FeedItem) -> bool + Send + Sync>) {
-        let mut sinks = self.inner.shared.sinks.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = sinks.get_mut(worker) {
-            *place = Some(sink);
+    pub fn follow(&self, worker: usize, inbox: Box<dyn Fn(FeedItem) -> bool + Send + Sync>) {
+        let mut inboxes = self.inner.shared.inboxes.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = inboxes.get_mut(worker) {
+            *place = Some(inbox);
         }
     }
 
@@ -142,16 +142,16 @@ impl Store {
         let shared = &self.inner.shared;
         let first = shared.log.bounds()?.first;
         let begin = first.max(shared.events_from.load(Ordering::Acquire));
-        let expired = |first| EventsError::Expired { oldest: EventId { at: Position::new(first, 0), n: 0 } };
+        let expired = |first| EventsError::Expired { oldest: EventId { at: before(first), n: 0 } };
         if query.after.is_some_and(|after| is_older(after.at, first, begin)) {
             return Err(expired(begin));
         }
-        let upto = shared.progress.durable();
-        shared.progress.wait_for(upto)?;
+        let upto = self.told_upto(query)?;
+        let directory = self.directory();
         let page = self.with_reader(|state| {
             let source = events::Source {
                 base: state,
-                name: self.directory().name_of(query.app),
+                directory: &directory,
                 read: &|after, upto| shared.read(after, upto, EVENTS_BYTES),
                 published: &|at| shared.published(at),
                 oldest: before(first),
@@ -163,8 +163,22 @@ impl Store {
         match page {
             // Trimmed while it was read.
             Err(ReadError::Trimmed { first }) => Err(expired(first)),
-            page => Ok(page?),
+            // What is durable beyond the views is not announced again.
+            Ok(page) => Ok(EventPage { more: page.more || query.sink.is_some() && upto < shared.progress.durable(), ..page }),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// A sink that has much before it takes what the views have; everybody else waits until they have what is durable.
+    fn told_upto(&self, query: &EventQuery) -> Result<Position, ReadError> {
+        let progress = &self.inner.shared.progress;
+        let (mark, durable) = (progress.mark(), progress.durable());
+        let behind = query.after.map_or(Position::ZERO, |after| after.at);
+        if query.sink.is_some() && behind.record() < mark.record() {
+            return Ok(mark);
+        }
+        progress.wait_for(durable)?;
+        Ok(durable)
     }
 
     /// The id that a device names itself by; None: an implicit one. Blocks until the views have followed.
@@ -255,6 +269,11 @@ impl Store {
     /// Every app and every key, as far as facts are durable.
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.shared.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every sink and how far it has come, as far as facts are durable.
+    pub fn sinks(&self) -> Arc<Sinks> {
+        self.inner.shared.sinks.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Called with each durable batch, before its answers leave; must not block.

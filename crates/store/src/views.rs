@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, CollapseKey, Dev, DeviceId, Directory, End, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why,
+    AppNo, CollapseKey, Dev, DeviceId, Directory, End, Fact, Millis, Position, Print, Proof, RegNo, Sinks, State, Token, Uid, UserNo, Why,
 };
 
 use crate::ReadError;
@@ -22,7 +22,7 @@ pub(crate) mod state;
 pub(crate) mod timeline;
 pub(crate) mod users;
 
-pub(crate) use fold::{enter, fold};
+pub(crate) use fold::{enter, fold, track};
 
 /// What a row is found by; ordered by table, then key, as merges write them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -199,7 +199,7 @@ impl PartialEq for Kept {
 
 impl Eq for Kept {}
 
-/// The next numbers to give, how many devices live in each app, and the apps and keys themselves.
+/// The next numbers to give, how many devices live in each app, and the apps, keys and sinks themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Numbers {
     pub user: u32,
@@ -208,6 +208,7 @@ pub(crate) struct Numbers {
     pub devices: BTreeMap<AppNo, u32>,
     /// Few rows that everybody asks for: kept whole.
     pub directory: Arc<Directory>,
+    pub sinks: Arc<Sinks>,
 }
 
 /// Finding rows, wherever they are kept.

@@ -25,6 +25,7 @@ mod publish;
 mod recall;
 mod register;
 mod report;
+mod sinks;
 mod users;
 
 pub(crate) use batch::{Flight, Landed};
@@ -149,6 +150,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::End(due) => self.end(due),
             Request::Publish(draft) => self.publish(draft),
             Request::Administer(ask) => self.administer(ask),
+            Request::MoveSink(ask) => self.move_sink(ask),
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tidings_api::{Executor, IceStartError, StartError as Backends};
 use tidings_gateway::StartError as Devices;
+use tidings_outbox::{Outbox, Webhooks};
 use tidings_pages::StartError as Sockets;
 use tidings_registration::Registrar;
 use tidings_store::{FatalWatch, OpenError, Owner, Store};
@@ -22,6 +23,7 @@ use crate::tls::{Certificates, LoadError};
 mod addresses;
 mod doors;
 mod files;
+mod outbox;
 mod renewal;
 mod signals;
 
@@ -53,6 +55,7 @@ pub(crate) struct App {
 /// What is stopped, in this order.
 struct Rooms {
     doors: Doors,
+    outbox: Option<Outbox>,
     owner: Option<Owner>,
     data: PathBuf,
     /// How long that may take.
@@ -137,7 +140,9 @@ impl App {
         let certificates =
             Certificates::load(&config.devices_tls, &config.backend_tls, &config.ice_tls).map_err(StartError::Certificate)?;
         let registrar = config.registration.config().map(Registrar::start).transpose().map_err(StartError::Registration)?;
-        let executor = Executor::new(store.clone(), config.limits.clone(), config.admin_key.clone());
+        let webhooks = Webhooks::new(config.webhook_allow.clone());
+        let executor = Executor::with_webhooks(store.clone(), config.limits.clone(), config.admin_key.clone(), webhooks.clone());
+        let outbox = outbox::start(&store, webhooks)?;
         let ground = Ground {
             config,
             store: &store,
@@ -145,6 +150,7 @@ impl App {
             certificates: &certificates,
             registrar: registrar.as_ref(),
             demo: wishes.demo,
+            sinks: outbox.meter(),
         };
         let (doors, addresses) = Doors::open(&ground).await?;
         addresses.publish(&config.data).map_err(|error| StartError::System { doing: "writing addresses.json", error })?;
@@ -152,7 +158,7 @@ impl App {
             warn!("no keys: whoever is on this machine may call the backend listener; tidings key create makes the first one");
         }
         let fatal = owner.watch();
-        let rooms = Rooms { doors, owner: Some(owner), data: config.data.clone(), patience: config.drain };
+        let rooms = Rooms { doors, outbox: Some(outbox), owner: Some(owner), data: config.data.clone(), patience: config.drain };
         Ok(Self { signals, renewal: Renewal { certificates, registrar, level: wishes.level, reread: wishes.reread }, fatal, rooms })
     }
 
@@ -203,12 +209,16 @@ impl Rooms {
         }
     }
 
-    /// Doors first, devices before backends; then the log.
+    /// Doors first, devices before backends; then the sinks, then the log.
     async fn stop(&mut self) -> Ended {
         let end = Instant::now() + self.patience;
         Addresses::remove(&self.data);
         if timeout_at(end - FLUSH.min(self.patience / 2), self.doors.close(self.patience)).await.is_err() {
             warn!("some requests did not end in time; whatever was answered is durable");
+        }
+        if let Some(outbox) = self.outbox.take() {
+            // Given up, it is dropped: what was under way comes again.
+            let _ = timeout_at(end - FLUSH.min(self.patience / 4), outbox.close()).await;
         }
         let Some(owner) = self.owner.take() else { return Ended::Stopped };
         match timeout_at(end, spawn_blocking(|| owner.close())).await {

@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub legacy_ttl_s: u32,
     pub registration: Registration,
     pub limits: Limits,
+    /// Where webhooks may go beyond public addresses.
+    pub webhook_allow: tidings_outbox::Allowed,
     pub log: Log,
 }
 
@@ -105,6 +107,7 @@ impl Config {
             legacy_ttl_s: 0,
             registration: Registration::default(),
             limits: Limits::default(),
+            webhook_allow: tidings_outbox::Allowed::default(),
             log: Log { level: String::new(), format: Format::Text },
         }
     }

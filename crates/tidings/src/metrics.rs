@@ -15,16 +15,20 @@ use tidings_api::{Executor, IceNumbers, IceWatch, Metrics};
 use tidings_delivery::Counters as Sessions;
 use tidings_gateway::Numbers as Doors;
 use tidings_gateway::devices::Watch;
+use tidings_outbox::{Meter, SinkNumbers};
 use tidings_store::{Counters as Log, Health, Store};
 
 mod process;
+mod sinks;
 mod table;
 
 pub(crate) use process::Process;
+#[cfg(test)]
+pub(crate) use sinks::SINKS;
 pub(crate) use table::METRICS;
 
 /// All numbers at one moment, summed over the workers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     pub doors: Doors,
     pub sessions: Sessions,
@@ -36,6 +40,7 @@ pub(crate) struct Reading {
     pub process: Process,
     /// The store takes nothing at the moment.
     pub read_only: bool,
+    pub sinks: Vec<SinkNumbers>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,7 @@ pub(crate) struct Rooms {
     pub ice: IceWatch,
     pub executor: Executor,
     pub store: Store,
+    pub sinks: Meter,
 }
 
 pub(crate) fn source(rooms: Rooms) -> Metrics {
@@ -68,7 +74,8 @@ pub(crate) fn source(rooms: Rooms) -> Metrics {
         let (doors, sessions) = rooms.devices.read();
         let (log, read_only) = (rooms.store.counters(), !matches!(rooms.store.health(), Health::Open));
         let (followers, ice) = (rooms.executor.followers() as u64, rooms.ice.read());
-        text(Reading { doors, sessions, log, calls, followers, ice, process: Process::read(started), read_only })
+        let (process, sinks) = (Process::read(started), rooms.sinks.read());
+        text(Reading { doors, sessions, log, calls, followers, ice, process, read_only, sinks })
     };
     Metrics::new(CONTENT_TYPE, Box::new(read))
 }
@@ -93,7 +100,7 @@ impl Collector for Reading {
                 Kind::Gauge => ConstGauge::new(value).encode(encoder.encode_descriptor(name, says, None, MetricType::Gauge)?)?,
             }
         }
-        Ok(())
+        sinks::encode(&self.sinks, &mut encoder)
     }
 }
 

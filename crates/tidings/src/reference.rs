@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::keys::{KEYS, Key};
-use crate::metrics::{Kind, METRICS};
+use crate::metrics::{Kind, METRICS, SINKS};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -22,10 +22,12 @@ fn keys() -> String {
 
 fn metrics() -> String {
     let mut text = "| metric | what it says |\n|---|---|\n".to_owned();
-    for metric in METRICS {
-        let suffix = if metric.kind == Kind::Counter { "_total" } else { "" };
-        let _ = writeln!(text, "| `{}{suffix}` | {} |", metric.name, cell(metric.says));
-    }
+    let mut row = |name: &str, kind: Kind, says: &str| {
+        let suffix = if kind == Kind::Counter { "_total" } else { "" };
+        let _ = writeln!(text, "| `{name}{suffix}` | {} |", cell(says));
+    };
+    METRICS.iter().for_each(|metric| row(metric.name, metric.kind, metric.says));
+    SINKS.iter().for_each(|metric| row(metric.name, metric.kind, &format!("With the label `sink`: {}", metric.says)));
     text
 }
 

@@ -158,7 +158,7 @@ impl Executor {
         }
     }
 
-    async fn done_answer(&self, ask: Administer) -> Result<(), Refusal> {
+    pub(super) async fn done_answer(&self, ask: Administer) -> Result<(), Refusal> {
         match self.ask(Request::Administer(ask)).await? {
             Answer::Done => Ok(()),
             _ => Err(something_else()),
@@ -166,7 +166,7 @@ impl Executor {
     }
 }
 
-fn something_else() -> Refusal {
+pub(super) fn something_else() -> Refusal {
     Refusal::new(Code::Internal, "the store answered something else")
 }
 
@@ -174,7 +174,7 @@ fn rules(caller: &Caller) -> Result<(), Refusal> {
     if caller.rules() { Ok(()) } else { Err(Refusal::new(Code::ScopeDenied, "this takes a key of the app / with the scope admin")) }
 }
 
-fn draw<const N: usize>() -> Result<[u8; N], Refusal> {
+pub(super) fn draw<const N: usize>() -> Result<[u8; N], Refusal> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| Refusal::new(Code::Internal, "the system has no random bits"))?;
     Ok(bytes)

@@ -70,7 +70,7 @@ impl Executor {
         }
     }
 
-    async fn page(&self, query: EventQuery) -> Result<EventPage, EventsError> {
+    pub(super) async fn page(&self, query: EventQuery) -> Result<EventPage, EventsError> {
         let broken = |cause: &dyn std::fmt::Display| EventsError::Broken(cause.to_string());
         let _turn = self.0.reads.acquire().await.map_err(|closed| broken(&closed))?;
         let store = self.0.store.clone();

@@ -98,6 +98,7 @@ impl Executor {
                 | Answer::Closed(_)
                 | Answer::App(_)
                 | Answer::Key(_)
+                | Answer::Sink(_)
                 | Answer::Done,
             ) => Err(misunderstood()),
             Err(_) => Err(Refusal::new(Code::StorageUnavailable, "the store has stopped")),
@@ -134,6 +135,7 @@ impl Executor {
                 | Answer::Closed(_)
                 | Answer::App(_)
                 | Answer::Key(_)
+                | Answer::Sink(_)
                 | Answer::Done => Err(misunderstood()),
             });
         });

@@ -34,7 +34,7 @@ fn read(app: AppNo, text: &str) -> Result<(EventQuery, Duration), Failure> {
     let limit = query.number("limit", 100, (1, 1000))?;
     let wait = query.number("wait_s", 0, (0, 60))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok((EventQuery { app, after, types, limit }, Duration::from_secs(wait)))
+    Ok((EventQuery { app: Some(app), sink: None, after, types, limit }, Duration::from_secs(wait)))
 }
 
 fn cursor(field: &'static str, text: &str) -> Result<EventId, Failure> {

@@ -3,7 +3,7 @@
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tidings_model::Scope;
 
-use super::{Face, apps, demo, device, events, health, keys, message, messages, metrics, openapi, recall, timeline, users};
+use super::{Face, apps, demo, device, events, health, keys, message, messages, metrics, openapi, recall, timeline, users, webhooks};
 use crate::executor::Needs;
 
 /// One verb at one path.
@@ -56,6 +56,12 @@ pub const ROUTES: &[Route] = routes! {
     GET "/v1/keys/{id}" ADMIN => keys::get,
     PATCH "/v1/keys/{id}" ADMIN => keys::change,
     DELETE "/v1/keys/{id}" ADMIN => keys::remove,
+    GET "/v1/webhooks" ADMIN => webhooks::list,
+    POST "/v1/webhooks" ADMIN => webhooks::create,
+    GET "/v1/webhooks/{id}" ADMIN => webhooks::get,
+    PATCH "/v1/webhooks/{id}" ADMIN => webhooks::change,
+    DELETE "/v1/webhooks/{id}" ADMIN => webhooks::remove,
+    POST "/v1/webhooks/{id}" ADMIN => webhooks::post,
     GET "/healthz" Needs::Nothing => health::alive,
     GET "/readyz" Needs::Nothing => health::ready,
     GET "/openapi.json" Needs::Nothing => openapi,

@@ -99,11 +99,11 @@ pub(crate) fn no_query(request: &Request) -> Result<(), Failure> {
     Query::read(request.uri().query().unwrap_or_default(), &[]).map(drop)
 }
 
-fn nothing(request: &Request) -> Failure {
+pub(super) fn nothing(request: &Request) -> Failure {
     Failure::new(Code::NotFound, format!("there is nothing at {}", super::shown(request.uri().path())))
 }
 
-fn only(methods: &'static str) -> Response {
+pub(super) fn only(methods: &'static str) -> Response {
     let failure = Failure::new(Code::MethodNotAllowed, format!("here only {methods} is answered"));
     let mut response = failure.into_response();
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));

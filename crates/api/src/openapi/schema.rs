@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tidings_model::{Code, Scope};
+use tidings_model::{Code, EventType, Scope};
 
 use tidings_json::{Object, array};
 
@@ -27,6 +27,7 @@ pub(crate) enum Schema {
     Code,
     /// Of a key.
     Scope,
+    EventType,
     /// One of the named shapes.
     Named(&'static str),
     List(&'static Schema),
@@ -107,6 +108,10 @@ impl Schema {
             Self::Scope => {
                 put_type(object, "string");
                 object.raw("enum", words_of(Scope::ALL.iter().map(|scope| scope.as_str())));
+            }
+            Self::EventType => {
+                put_type(object, "string");
+                object.raw("enum", words_of(EventType::ALL.iter().map(|kind| kind.as_str())));
             }
             Self::Named(name) => {
                 object.text("$ref", &format!("#/components/schemas/{name}"));

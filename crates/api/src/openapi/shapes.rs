@@ -20,6 +20,11 @@ const SAFE: &str =
 const APP_NAME: &str = r#"{"type":"string","pattern":"^/[a-z0-9_-]{0,63}$","description":"a namespace; `/` always exists"}"#;
 const UID_TEXT: &str = r#"{"type":"string","minLength":1,"maxLength":128,"pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]+$","description":"at most 128 bytes of UTF-8"}"#;
 
+/// An event's id, which is a cursor.
+pub(super) const EVENT_ID: Schema = Schema::Pattern("^[0-9]{1,18}-[0-9]{1,9}$");
+/// Of a webhook.
+pub(super) const EVENT_TYPES: Schema = Schema::OrNull(&Schema::List(&Schema::EventType));
+
 /// By name.
 pub(super) static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
     let mut all = vec![("AppName", APP_NAME.to_owned()), ("Uid", UID_TEXT.to_owned()), ("NumericUid", SAFE.to_owned())];
@@ -29,6 +34,8 @@ pub(super) static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| 
 });
 
 const OBJECTS: &[(&str, &str, &[Field])] = &[
+    ("Webhook", "where an app's events are carried to", WEBHOOK),
+    ("WebhookTest", "what came of a try", WEBHOOK_TEST),
     ("Error", "a request that was refused, or that broke", ERROR),
     ("Key", "what a backend calls with; it belongs to one app", KEY),
     ("App", "a tenant: a namespace with users, tokens, messages and keys of its own", APP),
@@ -59,6 +66,27 @@ const APP: &[Field] = &[
     field("client_topics", Schema::List(&Schema::Text), "patterns; none by default"),
     field("created_at", TIME_OR_NULL, "null of `/`, which always was"),
     optional("warning", Schema::Text, "what changes for old clients with the first app beside `/`"),
+];
+
+const WEBHOOK: &[Field] = &[
+    field("id", Schema::Text, ""),
+    field("url", Schema::Text, ""),
+    field("types", EVENT_TYPES, "null: all"),
+    field("app", Schema::Named("AppName"), ""),
+    field("state", Schema::OneOf(&["active", "paused"]), "paused: by an administrator, or as its receiver failed for too long"),
+    field("cursor", Schema::Text, "it was told everything up to and including this"),
+    field("last_error", Schema::OrNull(&Schema::Object(SINK_ERROR)), "of the last try; null: it was taken"),
+    field("parked", Schema::List(&Schema::Text), "ids of events that its receiver refused for good, oldest first"),
+    optional("secret", Schema::Text, "whsec_ and base64: only where it was drawn just now, nobody can tell it again"),
+];
+
+const SINK_ERROR: &[Field] = &[field("at", Schema::Time, ""), field("message", Schema::Text, "for people")];
+
+const WEBHOOK_TEST: &[Field] = &[
+    field("ok", Schema::Bool, "answered with a 2xx"),
+    field("status", COUNT_OR_NULL, "the receiver's; null: there was no answer"),
+    field("ms", Schema::Count, "how long it took"),
+    field("error", TEXT_OR_NULL, "null where it is ok"),
 ];
 
 const ACCEPTED: &[Field] = &[

@@ -13,6 +13,7 @@ use super::house::{House, Reply, bearer, request};
 const UID: &str = "canary-uid";
 const KEY_NAME: &str = "canary-key-name";
 const PATTERN: &str = "canary.pattern";
+const URL: &str = "https://canary-url.example/";
 
 struct Town {
     house: House,
@@ -23,10 +24,11 @@ struct Town {
     /// A key of the app `/two`, with every scope.
     two: String,
     expired: String,
-    /// A device's token, a key's id and a message's, all of `/one`.
+    /// A device's token, a key's id, a message's and a webhook's, all of `/one`.
     token: String,
     id: String,
     message: String,
+    hook: String,
 }
 
 fn every_scope() -> Vec<&'static str> {
@@ -51,7 +53,9 @@ impl Town {
         let body = json!({"to": {"uid": UID}, "data": 1}).to_string();
         let sent = house.post("/v1/messages", &[&auth, "Tidings-App: /one"], &body);
         let message = sent.json()["id"].as_str().unwrap().to_owned();
-        Self { house, root, one: one.to_vec(), two, expired, token, id, message }
+        let hook = house.post("/v1/webhooks", &[&auth, "Tidings-App: /one"], &json!({"url": URL}).to_string());
+        let hook = hook.json()["id"].as_str().unwrap().to_owned();
+        Self { house, root, one: one.to_vec(), two, expired, token, id, message, hook }
     }
 
     /// The route with what `/one` has in the place of its words.
@@ -60,6 +64,7 @@ impl Town {
             "token" => self.token.clone(),
             "uid" => UID.to_owned(),
             "id" if route.path.starts_with("/v1/messages/") => self.message.clone(),
+            "id" if route.path.starts_with("/v1/webhooks") => self.hook.clone(),
             "id" => self.id.clone(),
             "name" => "one".to_owned(),
             other => panic!("{}: say in the matrix what {{{other}}} of another app is", route.path),
@@ -71,8 +76,12 @@ impl Town {
             Some((word, rest)) => fill(word) + rest,
             None => part.to_owned(),
         });
-        // The one verb that stands behind a name.
-        let verb = if (route.method, route.path) == ("POST", "/v1/users/{uid}") { ":disconnect" } else { "" };
+        // The verbs that stand behind a name.
+        let verb = match (route.method, route.path) {
+            ("POST", "/v1/users/{uid}") => ":disconnect",
+            ("POST", "/v1/webhooks/{id}") => ":replay",
+            _ => "",
+        };
         filled.collect::<Vec<_>>().join("/") + verb
     }
 
@@ -82,10 +91,10 @@ impl Town {
     }
 
     /// What of `/one` there is, as its administrator sees it.
-    fn inventory(&self) -> (String, String) {
+    fn inventory(&self) -> [String; 3] {
         let lines = [bearer(&self.root), "Tidings-App: /one".to_owned()];
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        (self.house.get("/v1/keys", &lines).body, self.house.get("/v1/apps", &lines).body)
+        ["/v1/keys", "/v1/apps", "/v1/webhooks"].map(|path| self.house.get(path, &lines).body)
     }
 }
 
@@ -202,7 +211,7 @@ fn another_apps_things_are_as_things_that_are_not_there() {
             let nothing = town.call(route, &town.filled(route, |_| "nosuch".to_owned()), &[&auth]);
             assert_eq!((reply.status, &verdict(&reply)), (404, &verdict(&nothing)), "{context}");
         }
-        for canary in [UID, KEY_NAME, PATTERN, town.token.as_str(), town.id.as_str(), town.message.as_str()] {
+        for canary in [UID, KEY_NAME, PATTERN, URL, &town.token, &town.id, &town.message, &town.hook] {
             assert!(!reply.body.contains(canary), "{context}: {}", reply.body);
         }
     }

@@ -122,7 +122,10 @@ impl Roster {
             | Fact::Reported(_)
             | Fact::Overflowed(_)
             | Fact::Ended(_)
-            | Fact::ClientEvent(_) => {}
+            | Fact::ClientEvent(_)
+            | Fact::SinkPut(_)
+            | Fact::SinkGone(_)
+            | Fact::SinkMoved(_) => {}
         }
     }
 

@@ -79,6 +79,7 @@ impl Roster {
                     | Answer::Closed(_)
                     | Answer::App(_)
                     | Answer::Key(_)
+                    | Answer::Sink(_)
                     | Answer::Done => {}
                 }
             }
@@ -298,6 +299,7 @@ impl Roster {
             | Answer::Closed(_)
             | Answer::App(_)
             | Answer::Key(_)
+            | Answer::Sink(_)
             | Answer::Attached(_) => "{\"ok\":true}".to_owned(),
         };
         if self.is_tenant(ticket) {

@@ -98,7 +98,13 @@ fn after_a_restore_no_number_is_given_a_second_time() {
     assert_eq!(fact.after, made.last, "it says what it jumped over");
     assert_eq!(store.read(before, lost, 1 << 20).expect("readable").entries.len(), 0, "nothing stands where something was lost");
     // A sink that was further than the backup goes on with what is new, and is told no other fact for one that it has.
-    let query = EventQuery { app: AppNo::DEFAULT, after: Some(tidings_model::EventId { at: lost, n: 0 }), types: None, limit: 10 };
+    let query = EventQuery {
+        app: Some(AppNo::DEFAULT),
+        sink: None,
+        after: Some(tidings_model::EventId { at: lost, n: 0 }),
+        types: None,
+        limit: 10,
+    };
     let page = store.events(&query).expect("its cursor is known");
     assert!(page.events.iter().all(|event| event.id.at > lost) && page.next.at > lost);
     owner.close().expect("it closes");

@@ -9,6 +9,7 @@ use crate::ReadError;
 
 mod bytes;
 mod facts;
+mod sinks;
 mod tenancy;
 
 pub(crate) use bytes::{Bytes, Malformed, Put};
@@ -65,9 +66,13 @@ mod tag {
     pub(super) const RECALLED: u8 = 24;
     pub(super) const ENDED: u8 = 28;
     pub(super) const CLIENT_EVENT: u8 = 29;
+    pub(super) const SINK_PUT: u8 = 30;
+    pub(super) const SINK_GONE: u8 = 31;
+    pub(super) const SINK_MOVED: u8 = 32;
 }
 
 pub(crate) use facts::{encode, proof, state};
+pub(crate) use sinks::{put_conf, put_error, put_event, take_conf, take_error, take_event, take_sink_state};
 
 /// `at` is named in the error.
 pub(crate) fn decode(at: Position, tag: u8, head: &[u8], body: &[u8]) -> Result<Fact, ReadError> {

@@ -98,6 +98,8 @@ pub(crate) fn weight(entry: &Entry) -> usize {
         Fact::Registered(_) => 300,
         Fact::AppPut(_) | Fact::KeyPut(_) => 300,
         Fact::AppGone(_) | Fact::KeyGone(_) => 50,
+        Fact::SinkPut(_) | Fact::SinkMoved(_) => 500,
+        Fact::SinkGone(_) => 50,
         Fact::Erased(erased) => erased.regs.len() * 4,
         Fact::Disconnected(disconnected) => disconnected.regs.len() * 4,
         Fact::Started(_) | Fact::Tick | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Overflowed(_) => 50,

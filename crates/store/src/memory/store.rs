@@ -260,6 +260,11 @@ impl MemStore {
         self.maps().numbers.directory.clone()
     }
 
+    /// Every sink, as the views have them.
+    pub fn sinks(&self) -> Arc<tidings_model::Sinks> {
+        self.maps().numbers.sinks.clone()
+    }
+
     /// Entries in (after, upto].
     pub fn read(&self, after: Position, upto: Position) -> Batch {
         self.log.read(after, upto.min(self.notified), usize::MAX).expect(READABLE)
@@ -296,7 +301,7 @@ impl MemStore {
             oldest: Position::ZERO,
             begin: Position::ZERO,
             base: self.maps(),
-            name: self.directory().name_of(query.app),
+            directory: &self.directory(),
             read: &|after, upto| self.log.read(after, upto, 256 << 10),
             published: &|at| self.log.published(at),
             upto: self.maps().mark,
@@ -313,6 +318,8 @@ fn apply(maps: &mut Maps, log: &MemLog, upto: Position) {
     maps.mark = maps.mark.max(upto);
 }
 
+#[cfg(test)]
+mod sinks;
 #[cfg(test)]
 mod tenancy;
 #[cfg(test)]

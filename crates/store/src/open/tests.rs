@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
     Accepted, Answer, AppNo, Attached, Code, Content, Draft, EventType, Leave, MailboxQuery, Page, Print, Proofs, Register, Request,
-    SocketId, Target, Uid,
+    SinkNo, SocketId, Target, Uid,
 };
 
 use super::*;
@@ -70,8 +70,31 @@ fn mailbox(store: &Store, attached: &Attached) -> Page {
 }
 
 fn events(store: &Store, kind: EventType) -> usize {
-    let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![kind]), limit: 1000 };
+    let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![kind]), limit: 1000 };
     store.events(&query).expect("the log can be read").events.len()
+}
+
+/// The views follow behind: a page that ends where they end says that there is more.
+#[test]
+fn a_sink_that_reads_until_there_is_no_more_has_everything_that_was_answered() {
+    let dir = TempDir::new().expect("a folder");
+    let (store, owner) = open(dir.path());
+    let mut after = None;
+    for socket in 1..=50 {
+        register(&store, &socket.to_string(), socket);
+        let mut found = 0;
+        loop {
+            let query = EventQuery { app: None, sink: Some(SinkNo(0)), after, types: Some(vec![EventType::DeviceRegistered]), limit: 10 };
+            let page = store.events(&query).expect("the log can be read");
+            found += page.events.len();
+            after = Some(page.next);
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(found, 1, "after registration {socket}");
+    }
+    owner.close().expect("it closes");
 }
 
 #[test]

@@ -21,12 +21,17 @@ pub(crate) fn run(shared: &Shared, mut feed: Feed, outgoing: &Receiver<Outgoing>
     }
 }
 
-/// Whoever is answered, or told of a fact, finds the directory as it is then.
+/// Whoever is answered, or told of a fact, finds the directory and the sinks as they are then.
 fn enter(shared: &Shared, batch: &Batch) {
     let concerns = |entry: &&Entry| matches!(&*entry.fact, Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_));
     for entry in batch.entries.iter().filter(concerns) {
         let mut directory = shared.directory.write().unwrap_or_else(PoisonError::into_inner);
         views::enter(Arc::make_mut(&mut directory), &entry.fact);
+    }
+    let concerns = |entry: &&Entry| matches!(&*entry.fact, Fact::AppGone(_) | Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::SinkMoved(_));
+    for entry in batch.entries.iter().filter(concerns) {
+        let mut sinks = shared.sinks.write().unwrap_or_else(PoisonError::into_inner);
+        views::track(Arc::make_mut(&mut sinks), entry);
     }
 }
 
@@ -34,13 +39,13 @@ fn tell(shared: &Shared, feed: &mut Feed, batch: &Arc<Batch>) {
     enter(shared, batch);
     shared.recent.push(batch.clone());
     shared.progress.appended(batch.upto, batch.entries.len() as u64);
-    let sinks = shared.sinks.read().unwrap_or_else(PoisonError::into_inner);
+    let inboxes = shared.inboxes.read().unwrap_or_else(PoisonError::into_inner);
     for (worker, item) in feed.items(batch) {
         // Raised first: a worker whose inbox is empty sees that it has missed something.
         shared.upto[worker].store(batch.upto.raw(), Ordering::Release);
-        if let Some(sink) = &sinks[worker] {
+        if let Some(inbox) = &inboxes[worker] {
             // A full inbox is skipped: the item that follows names this one.
-            let _ = sink(item);
+            let _ = inbox(item);
         }
     }
     for hook in shared.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {

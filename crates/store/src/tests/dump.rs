@@ -6,10 +6,11 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// Tables and what of them counts at `now`.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("meta", "k LIKE 'next_%' AND ?1 > 0"),
     ("app", "?1 > 0"),
     ("apikey", "?1 > 0"),
+    ("sink", "?1 > 0"),
     ("population", "?1 > 0"),
     ("user", "?1 > 0"),
     ("reg", "?1 > 0"),

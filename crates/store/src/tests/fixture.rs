@@ -99,7 +99,7 @@ impl Running {
     }
 
     fn events(&self, kind: EventType) -> usize {
-        let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![kind]), limit: 1000 };
+        let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![kind]), limit: 1000 };
         self.store.events(&query).expect("the log can be read").events.len()
     }
 

@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use tidings_json::Json;
 use tidings_model::{
-    Adopt, Answer, AppNo, Attached, ClientEvent, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventName, Fact, Idempotency,
-    Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Recall, Register, Report, Request,
-    SocketId, State, Strictness, Target, Targets, Token, Uid,
+    Administer, Adopt, Answer, AppNo, Attached, ClientEvent, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventId, EventName,
+    EventType, Fact, Idempotency, Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, NewSink, Page, Position, Print, Proof, Proofs,
+    Recall, Register, Report, Request, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkNo, SinkSecret, SinkState, SocketId, State,
+    Strictness, Target, Targets, Token, Uid, Webhook,
 };
 
 use super::subject::Subject;
@@ -142,7 +143,8 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         14 if rng.one_in(3) => emit(rng, known).map_or(Act::Advance(5), |event| Act::Ask(Request::Emit(event))),
         14 if rng.one_in(3) => recall(rng, known).map_or(Act::Advance(6), |recall| Act::Ask(Request::Recall(recall))),
         14 => Act::Ask(Request::Report(report(rng, known))),
-        15..=16 => read(rng, known).map_or(Act::Advance(4), Act::Read),
+        15 => read(rng, known).map_or(Act::Advance(4), Act::Read),
+        16 if rng.one_in(2) => Act::Ask(sink(rng, known)),
         17 if rng.one_in(4) => Act::Crash,
         17 if rng.one_in(3) => Act::Ask(Request::Erase(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
         18 if rng.one_in(3) => Act::Advance(*rng.pick(&[700_000, 5 * 3_600_000, 25 * 3_600_000]).expect("three")),
@@ -248,6 +250,39 @@ fn emit(rng: &mut Rng, known: &Known) -> Option<ClientEvent> {
     let who = somebody(rng, known)?;
     let args = Json::trusted(format!("[{}]", rng.below(9)));
     Some(ClientEvent { reg: who.reg, dev: who.dev, event_name: EventName::trusted("cart"), args })
+}
+
+/// Makes, changes, moves or ends one of a few sinks.
+fn sink(rng: &mut Rng, known: &Known) -> Request {
+    let no = SinkNo(rng.below(5) as u32);
+    let somewhere = |rng: &mut Rng| EventId { at: Position::from_raw(rng.below(known.end.raw() + 300)), n: rng.below(2) as u32 };
+    match rng.below(6) {
+        0 => {
+            let conf = Webhook { url: "http://a".to_owned(), types: None, secrets: vec![SinkSecret::new(&[1])] };
+            let id = SinkId::trusted(rng.pick(&["x", "y", "z"]).expect("three"));
+            Request::Administer(Administer::CreateSink(NewSink { id, app: Some(AppNo::DEFAULT), conf: SinkConf::Webhook(conf) }))
+        }
+        1 => Request::Administer(Administer::ChangeSink(SinkChange {
+            no,
+            url: rng.one_in(2).then(|| "http://b".to_owned()),
+            types: rng.one_in(2).then(|| Some(vec![EventType::MessageReported])),
+            rotate: rng.one_in(2).then(|| SinkSecret::new(&[rng.below(9) as u8])),
+            retire: rng.one_in(3),
+        })),
+        2 if rng.one_in(3) => Request::Administer(Administer::RemoveSink(no)),
+        _ => {
+            let to = somewhere(rng);
+            Request::MoveSink(Box::new(SinkMove {
+                sink: no,
+                expected: rng.one_in(4).then(|| somewhere(rng)),
+                to: (!rng.one_in(3)).then_some(to),
+                state: rng.pick(&[None, Some(SinkState::Active), Some(SinkState::Paused)]).copied().flatten(),
+                last_error: rng.one_in(3).then(|| rng.one_in(2).then(|| SinkError { at: Millis(7), why: "no".into() })),
+                park: rng.one_in(3).then_some(to),
+                gap: rng.one_in(4),
+            }))
+        }
+    }
 }
 
 fn read(rng: &mut Rng, known: &Known) -> Option<MailboxQuery> {

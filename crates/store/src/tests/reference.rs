@@ -11,6 +11,8 @@ use tidings_model::{
 
 use super::history::{Act, Outcome};
 
+mod sinks;
+
 struct Reg {
     uid: Uid,
     device_id: Option<tidings_model::DeviceId>,
@@ -71,6 +73,7 @@ pub(super) struct Reference {
     sockets: BTreeMap<SocketId, Socket>,
     /// Who has registered and was not erased since.
     users: BTreeSet<Uid>,
+    sinks: sinks::Sinks,
 }
 
 impl Reference {
@@ -88,6 +91,7 @@ impl Reference {
             keys: BTreeMap::new(),
             sockets: BTreeMap::new(),
             users: BTreeSet::new(),
+            sinks: sinks::Sinks::default(),
         }
     }
 
@@ -104,6 +108,8 @@ impl Reference {
                 }
             }
             (Act::Ask(Request::Publish(draft)), Outcome::Answer(answer)) => self.publish(draft, answer, facts, context),
+            (Act::Ask(Request::Administer(ask)), Outcome::Answer(answer)) => self.sinks.administer(ask, answer, facts, context),
+            (Act::Ask(Request::MoveSink(ask)), Outcome::Answer(answer)) => self.sinks.moves(ask, answer, facts, context),
             (Act::Ask(Request::Count(draft)), Outcome::Answer(answer)) => self.count(draft, answer, facts, context),
             (Act::Ask(Request::Prove(proofs)), _) => self.prove(proofs, facts, context),
             (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),

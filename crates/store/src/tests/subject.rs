@@ -43,7 +43,7 @@ fn nothing() -> Request {
 const WORKERS: usize = 4;
 
 fn every_event() -> EventQuery {
-    EventQuery { app: AppNo::DEFAULT, after: None, types: None, limit: usize::MAX }
+    EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: None, limit: usize::MAX }
 }
 
 pub(super) struct InMemory {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidings_model::{
-    AppName, AppNo, Batch, ClientEvent, Dev, DirectProof, End, Entry, Event, EventId, Fact, MessageId, Position, Proof, RegNo, Registered,
-    Reported, State, Told, What, Who,
+    AppNo, Batch, ClientEvent, Dev, DirectProof, Directory, End, Entry, Event, EventId, Fact, MessageId, Position, Proof, RegNo,
+    Registered, Reported, SinkMoved, State, Told, What, Who,
 };
 
 use super::{Base, Key, Reg, Row};
@@ -13,8 +13,8 @@ use crate::{EventPage, EventQuery, ReadError};
 /// What events are made from: the log, and the names in the views, which outlive their registrations.
 pub(crate) struct Source<'a> {
     pub base: &'a dyn Base,
-    /// Of the app that is asked about.
-    pub name: AppName,
+    /// Names of apps.
+    pub directory: &'a Directory,
     /// Entries in (after, upto].
     pub read: &'a dyn Fn(Position, Position) -> Result<Batch, ReadError>,
     pub published: super::mailbox::Bodies<'a>,
@@ -32,7 +32,7 @@ const SCAN_READS: usize = 64;
 /// One page of events.
 pub(crate) fn page(source: &Source<'_>, query: &EventQuery) -> Result<EventPage, ReadError> {
     let start = query.after.unwrap_or(EventId { at: source.begin, n: 0 });
-    let mut page = EventPage { events: Vec::new(), next: start, more: false };
+    let mut page = EventPage { events: Vec::new(), next: start, more: false, scanned: 0 };
     // The fact that the cursor stands in may have more items.
     let mut after = Position::from_raw(start.at.raw().saturating_sub(1)).max(source.oldest);
     for _ in 0..SCAN_READS {
@@ -56,17 +56,21 @@ pub(crate) fn page(source: &Source<'_>, query: &EventQuery) -> Result<EventPage,
 fn tell(source: &Source<'_>, query: &EventQuery, entry: &Entry, page: &mut EventPage) -> Result<bool, ReadError> {
     let first = query.after.filter(|after| after.at == entry.at).map_or(0, |after| after.n + 1);
     for n in first..items(&entry.fact) {
-        let Some((app, what)) = item(source, entry, n)? else { continue };
-        if app != query.app || query.types.as_ref().is_some_and(|types| !types.contains(&what.kind())) {
+        let Some((app, what)) = item(source, query, entry, n)? else { continue };
+        let is_wanted = query.types.as_ref().is_none_or(|types| types.contains(&what.kind())) || matches!(what, What::Gap { .. });
+        if query.app.is_some_and(|asked| asked != app) || !is_wanted {
             continue;
         }
+        // What belonged to an app that has ended is told no more.
+        let Some(app) = source.directory.app(app) else { continue };
         if page.events.len() >= query.limit.max(1) {
             return Ok(false);
         }
         let id = EventId { at: entry.at, n };
-        page.events.push(Event { id, app: source.name.clone(), at: entry.time, what });
+        page.events.push(Event { id, app: app.name.clone(), at: entry.time, what });
         page.next = id;
     }
+    page.scanned += u64::from(!matches!(*entry.fact, Fact::SinkMoved(_)));
     page.next = page.next.max(EventId { at: entry.at, n: items(&entry.fact).saturating_sub(1) });
     Ok(true)
 }
@@ -88,11 +92,13 @@ fn items(fact: &Fact) -> u32 {
         | Fact::Overflowed(_)
         | Fact::Recalled(_) => 0,
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
+        Fact::SinkMoved(fact) => usize::from(fact.gap.is_some()),
+        Fact::SinkPut(_) | Fact::SinkGone(_) => 0,
     };
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, What)>, ReadError> {
+fn item(source: &Source<'_>, query: &EventQuery, entry: &Entry, n: u32) -> Result<Option<(AppNo, What)>, ReadError> {
     let n = n as usize;
     match &*entry.fact {
         Fact::Registered(fact) => Ok(reg(source, fact.reg)?.map(|_| (fact.app, registered(fact)))),
@@ -112,7 +118,15 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
         | Fact::Overflowed(_)
         | Fact::Recalled(_) => Ok(None),
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => Ok(None),
+        Fact::SinkMoved(fact) if query.sink == Some(fact.sink) => Ok(gap(query, fact)),
+        Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::SinkMoved(_) => Ok(None),
     }
+}
+
+/// For the sink alone that fell behind; one of all apps hears it of the default app.
+fn gap(query: &EventQuery, fact: &SinkMoved) -> Option<(AppNo, What)> {
+    let app = query.app.unwrap_or(AppNo::DEFAULT);
+    fact.gap.map(|from| (app, What::Gap { from, to: fact.to }))
 }
 
 fn registered(fact: &Registered) -> What {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidings_model::{
     AppNo, Dev, Directory, End, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, Recalled, RegNo,
-    Registered, Reported, State, Targets, Uid, Unregistered, UserNo, Why,
+    Registered, Reported, Sinks, State, Targets, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Receipt, Reg, Row, Rows, Scope, User};
@@ -18,6 +18,13 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
         Fact::Started(_) | Fact::Tick | Fact::Disconnected(_) | Fact::ClientEvent(_) => Ok(()),
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => {
             enter(Arc::make_mut(&mut rows.numbers().directory), &entry.fact);
+            if matches!(*entry.fact, Fact::AppGone(_)) {
+                track(Arc::make_mut(&mut rows.numbers().sinks), entry);
+            }
+            Ok(())
+        }
+        Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::SinkMoved(_) => {
+            track(Arc::make_mut(&mut rows.numbers().sinks), entry);
             Ok(())
         }
         Fact::Registered(fact) => registered(rows, at, time, fact),
@@ -54,6 +61,17 @@ pub(crate) fn enter(directory: &mut Directory, fact: &Fact) {
         Fact::AppGone(no) => directory.drop_app(*no),
         Fact::KeyPut(key) => directory.put_key(key.clone()),
         Fact::KeyGone(id) => directory.drop_key(id),
+        _ => {}
+    }
+}
+
+/// What a fact does to the sinks.
+pub(crate) fn track(sinks: &mut Sinks, entry: &Entry) {
+    match &*entry.fact {
+        Fact::AppGone(no) => sinks.drop_app(*no),
+        Fact::SinkPut(sink) => sinks.put(entry.at, sink.clone()),
+        Fact::SinkGone(no) => sinks.drop_sink(*no),
+        Fact::SinkMoved(moved) => sinks.moved(entry.at, moved),
         _ => {}
     }
 }

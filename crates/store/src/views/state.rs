@@ -19,6 +19,7 @@ mod changes;
 mod directory;
 mod fates;
 mod rows;
+mod sinks;
 mod subject;
 
 use changes::Changes;
@@ -30,6 +31,7 @@ const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE app(a INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, disabled INTEGER NOT NULL, topics TEXT NOT NULL, created INTEGER);
 CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, scopes INTEGER NOT NULL, hashes BLOB NOT NULL, created INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;
+CREATE TABLE sink(s INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, a INTEGER, conf BLOB NOT NULL, created INTEGER NOT NULL, pos INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, more BLOB NOT NULL);
 CREATE TABLE population(a INTEGER PRIMARY KEY, devices INTEGER NOT NULL);
 CREATE TABLE user(u INTEGER PRIMARY KEY, a INTEGER NOT NULL, uid TEXT, UNIQUE(a, uid));
 CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL UNIQUE, did TEXT, born INTEGER NOT NULL, dead INTEGER NOT NULL, why INTEGER NOT NULL, made INTEGER NOT NULL);
@@ -332,6 +334,7 @@ fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
         dev: next("next_dev")?,
         devices,
         directory: Arc::new(directory::read(conn)?),
+        sinks: Arc::new(sinks::read(conn, next("next_sink")?)?),
     })
 }
 
@@ -367,7 +370,7 @@ CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL,
 
 /// What `schema` said of format 3.
 const SCHEMA_3: u64 = 0x97ff_6437;
-/// Format 3 told no ends: what has not expired and still waits has yet to end, what a cursor has passed counts as proven.
+/// Format 3 knew no sinks, and told no ends: what has not expired and still waits has yet to end, what a cursor has passed counts as proven.
 const FROM_3: &str = "
 ALTER TABLE cur ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;
 UPDATE cur SET proven = pos;
@@ -376,7 +379,8 @@ ALTER TABLE inbox ADD COLUMN fate INTEGER NOT NULL DEFAULT 0;
 UPDATE inbox SET fate = CASE WHEN gone > 0 THEN 2 WHEN (SELECT dead FROM device WHERE device.d = inbox.d) > 0 THEN 5 ELSE exp + 10000 END
  WHERE pos > (SELECT pos FROM cur WHERE cur.d = inbox.d) AND NOT EXISTS(SELECT 1 FROM rcpt WHERE rcpt.d = inbox.d AND rcpt.pos = inbox.pos AND rcpt.st >= 2);
 CREATE INDEX inbox_due ON inbox(fate) WHERE fate > 0;
-CREATE TABLE recalled(pos INTEGER PRIMARY KEY);";
+CREATE TABLE recalled(pos INTEGER PRIMARY KEY);
+CREATE TABLE sink(s INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, a INTEGER, conf BLOB NOT NULL, created INTEGER NOT NULL, pos INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, more BLOB NOT NULL);";
 
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {

@@ -10,9 +10,9 @@ use crate::ReadError;
 use crate::views::Rows;
 
 /// What a fact of this room may take in a record, but for its texts.
-const FACT_BYTES: usize = 300;
+pub(super) const FACT_BYTES: usize = 300;
 
-type Decided = Result<Answer, Refusal>;
+pub(super) type Decided = Result<Answer, Refusal>;
 
 impl<B: Beneath, T> Writer<B, T> {
     pub(super) fn administer(&mut self, ask: &Administer) -> Result<Answer, ReadError> {
@@ -25,11 +25,14 @@ impl<B: Beneath, T> Writer<B, T> {
             Administer::CreateKey(new) => self.create_key(new)?,
             Administer::ChangeKey(change) => self.change_key(change)?,
             Administer::RemoveKey { id, standing } => self.remove_key(id, *standing)?,
+            Administer::CreateSink(new) => self.create_sink(new)?,
+            Administer::ChangeSink(change) => self.change_sink(change)?,
+            Administer::RemoveSink(no) => self.remove_sink(*no)?,
         };
         Ok(decided.unwrap_or_else(Answer::Refused))
     }
 
-    fn newest(&self) -> Rests {
+    pub(super) fn newest(&self) -> Rests {
         if !self.batching.is_idle() {
             Rests::Open
         } else if self.batching.is_flying() {
@@ -170,7 +173,7 @@ fn changed(before: &ApiKey, change: &KeyChange) -> ApiKey {
     key
 }
 
-fn no_app() -> Refusal {
+pub(super) fn no_app() -> Refusal {
     Refusal::new(Code::NotFound, "there is no such app")
 }
 
@@ -182,6 +185,6 @@ fn last_admin() -> Refusal {
     Refusal::new(Code::Conflict, "it is the last key with the scope admin on the app /: nobody could make another one")
 }
 
-fn full(limit: usize, of: &'static str) -> Refusal {
+pub(super) fn full(limit: usize, of: &'static str) -> Refusal {
     Refusal::new(Code::QuotaExceeded, format!("there are {limit} {of}, and no more can be made")).sizes(limit as u64, limit as u64 + 1)
 }

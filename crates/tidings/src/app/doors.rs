@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidings_api::{Backend, Demo, Executor, IceDoor, PageEvents};
 use tidings_gateway::WorkerDied;
 use tidings_gateway::devices::{self, Companion, DeviceDoor, Verifier};
+use tidings_outbox::Meter;
 use tidings_pages::{Publishing, SocketDoor};
 use tidings_registration::Registrar;
 use tidings_store::Store;
@@ -35,6 +36,7 @@ pub(super) struct Ground<'a> {
     /// None: registration needs no credential.
     pub registrar: Option<&'a Registrar>,
     pub demo: bool,
+    pub sinks: Meter,
 }
 
 /// What needs a key and has none is refused by its configuration alone.
@@ -129,7 +131,8 @@ impl Ground<'_> {
     fn backend(&self, devices: &DeviceDoor, ice: Option<&IceDoor>) -> Result<Backend, StartError> {
         let demo = self.demo.then(|| Demo { devices: devices.gateway().addr(), path: self.config.door.paths[0].clone() });
         let ice = ice.map(IceDoor::watch).unwrap_or_default();
-        let rooms = metrics::Rooms { devices: devices.watch(), ice, executor: self.executor.clone(), store: self.store.clone() };
+        let (executor, store) = (self.executor.clone(), self.store.clone());
+        let rooms = metrics::Rooms { devices: devices.watch(), ice, executor, store, sinks: self.sinks.clone() };
         let metrics = metrics::source(rooms);
         let door = tidings_api::Config { demo, metrics, tls: self.certificates.backend(), ..self.config.backend_door() };
         Backend::start(&door, self.executor.clone()).map_err(StartError::Backend)

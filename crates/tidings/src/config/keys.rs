@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tidings_delivery::{DirectEvent, Pattern};
-use tidings_gateway::http::{Cors, Network, Proxies};
-use tidings_model::Limits;
+use tidings_gateway::http::{Cors, Proxies};
+use tidings_model::{Limits, Network};
+use tidings_outbox::Allowed;
 use tidings_registration::Target;
 use tracing_subscriber::EnvFilter;
 
@@ -445,6 +446,16 @@ pub(crate) const KEYS: &[Key] = &[
         form: List(|config, names| {
             let pattern = |name: &String| Pattern::parse(name).map_err(|error| format!("has {name:?}, which {error}"));
             config.sessions.client_events = names.iter().map(pattern).collect::<Result<_, _>>()?;
+            Ok(())
+        }),
+    },
+    Key {
+        name: "sync.webhook_allow",
+        default: "",
+        says: "Where webhooks may go beyond public addresses: addresses, networks (10.0.0.0/8), or names of hosts, whatever their addresses are. Whoever may make a webhook reaches what is listed.",
+        form: List(|config, entries| {
+            let allowed = Allowed::parse(entries.iter().map(String::as_str));
+            config.webhook_allow = allowed.map_err(|why| format!("has a bad entry: {why}"))?;
             Ok(())
         }),
     },

@@ -1,5 +1,7 @@
 //! The known key that a misspelt one was meant to be.
 
+use tidings_model::distance;
+
 use super::keys::KEYS;
 
 /// Letters that are wrong, missing or too many in what is still a slip.
@@ -23,20 +25,4 @@ fn away(misspelt: &str, name: &str) -> usize {
         Some((table, key)) if !misspelt.contains('.') => whole.min(distance(misspelt, table) + 1).min(distance(misspelt, key) + 1),
         _ => whole,
     }
-}
-
-/// Levenshtein's distance, a row at a time.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, r) in right.iter().enumerate() {
-            let changed = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -263,6 +263,15 @@ fn devices_publish_only_where_that_is_written() {
 }
 
 #[test]
+fn webhooks_go_inside_only_where_that_is_written_right() {
+    for fine in ["[]", "['10.0.0.0/8', '::1', 'billing.internal']"] {
+        assert_eq!(problems(&format!("sync.webhook_allow = {fine}\n")), Vec::<String>::new());
+    }
+    let told = problems("[sync]\nwebhook_allow = ['127.0.0.1', '10.0.0.0/33']\n");
+    assert!(told.len() == 1 && told[0].starts_with("tidings.toml:2: sync.webhook_allow has a bad entry: `10.0.0.0/33`"), "{told:?}");
+}
+
+#[test]
 fn localhost_is_an_address() {
     let (_dir, path) = file("devices.bind = 'localhost:7'\n");
     assert_eq!(Config::check_file(&path).unwrap().door.bind[0].to_string(), "127.0.0.1:7");

@@ -1,3 +1,5 @@
+use tidings_model::SinkId;
+
 use super::*;
 
 /// Every number that a room counts, each another one.
@@ -60,11 +62,36 @@ fn distinct() -> Reading {
         ice: IceNumbers { connections: one(), accepted: one(), refused: one(), calls: calls(&mut one) },
         process: Process { resident_bytes: one(), open_files: one(), open_files_max: one(), started: one() },
         read_only: true,
+        sinks: vec![SinkNumbers {
+            id: SinkId::trusted("wh_a"),
+            delivered: one(),
+            failed: one(),
+            parked: one(),
+            gaps: one(),
+            held: one(),
+            is_paused: true,
+            lag_records: one(),
+            lag_s: one(),
+        }],
     }
 }
 
 fn calls(one: &mut impl FnMut() -> u64) -> tidings_api::Calls {
     tidings_api::Calls { answered: one(), refused: one(), failed: one(), micros: one() }
+}
+
+#[test]
+fn each_sink_has_its_numbers_under_its_id() {
+    let reading = distinct();
+    let text = text(reading.clone());
+    let mut values = std::collections::BTreeSet::new();
+    for metric in SINKS {
+        let suffix = if metric.kind == Kind::Counter { "_total" } else { "" };
+        let value = (metric.read)(&reading.sinks[0]);
+        assert!(text.contains(&format!("\n{}{suffix}{{sink=\"wh_a\"}} {value}\n", metric.name)), "{} in {text}", metric.name);
+        values.insert(value);
+    }
+    assert_eq!(values.len(), SINKS.len(), "two metrics show one number");
 }
 
 #[test]

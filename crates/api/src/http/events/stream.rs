@@ -45,7 +45,7 @@ fn read(app: AppNo, text: &str, headers: &HeaderMap) -> Result<EventQuery, Failu
     let last = headers.get(LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?")).filter(|last| !last.is_empty());
     let last = last.map(|text| cursor("Last-Event-ID", text)).transpose()?;
     let types = query.text("types").map(types).transpose()?;
-    Ok(EventQuery { app, after: last.or(asked), types, limit: PAGE })
+    Ok(EventQuery { app: Some(app), sink: None, after: last.or(asked), types, limit: PAGE })
 }
 
 /// The one who is written to.

@@ -6,10 +6,10 @@ use tidings_json::Json;
 use tidings_model::{
     AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, End, Ended, Erased, EventName, Fact,
     Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, Recalled, RegNo, Registered, Replaced,
-    Reported, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    Reported, SinkNo, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, tag, tenancy};
+use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, sinks, tag, tenancy};
 
 type Taken<T> = Result<T, Malformed>;
 
@@ -48,6 +48,9 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
             body.extend_from_slice(fact.args.as_str().as_bytes());
             put_client_event(&mut head, fact)
         }
+        Fact::SinkPut(sink) => sinks::put_sink(&mut head, sink),
+        Fact::SinkGone(no) => sinks::put_sink_gone(&mut head, *no),
+        Fact::SinkMoved(fact) => sinks::put_sink_moved(&mut head, fact),
     };
     Encoded { tag, head, body }
 }
@@ -62,7 +65,7 @@ fn version(fact: &Fact) -> u8 {
 
 pub(super) fn knows(tag: u8, version: u8) -> bool {
     let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
-    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::RECALLED | tag::ENDED | tag::CLIENT_EVENT);
+    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::RECALLED | tag::ENDED..=tag::SINK_MOVED);
     known && version <= newest
 }
 
@@ -95,6 +98,9 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::RECALLED => Fact::Recalled(take_recalled(&mut bytes)?),
         tag::ENDED => Fact::Ended(take_ended(&mut bytes)?),
         tag::CLIENT_EVENT => Fact::ClientEvent(take_client_event(&mut bytes, body)?),
+        tag::SINK_PUT => Fact::SinkPut(sinks::take_sink(&mut bytes)?),
+        tag::SINK_GONE => Fact::SinkGone(SinkNo(bytes.small()?)),
+        tag::SINK_MOVED => Fact::SinkMoved(sinks::take_sink_moved(&mut bytes)?),
         _ => return Err(Malformed("an unknown tag")),
     };
     bytes.end()?;

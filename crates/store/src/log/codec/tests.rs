@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use tidings_json::Json;
 use tidings_model::{
     ApiKey, App, AppName, AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, End, Ended,
-    Erased, EventName, Ghost, Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published,
-    Recalled, RegNo, Registered, Replaced, Reported, Scopes, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    Erased, EventId, EventName, EventType, Ghost, Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof,
+    Proven, Published, Recalled, RegNo, Registered, Replaced, Reported, Scopes, Sink, SinkConf, SinkError, SinkId, SinkMoved, SinkNo,
+    SinkSecret, SinkState, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Webhook, Why,
 };
 
 use super::*;
@@ -211,9 +212,33 @@ fn an_event_of_an_app_keeps_its_bytes() {
 }
 
 #[test]
+fn sinks_keep_their_bytes() {
+    let sink = |app, conf| Sink { no: SinkNo(1), id: SinkId::trusted("wh_a"), app, conf, created: Millis(300) };
+    let webhook = Webhook {
+        url: "http://a".to_owned(),
+        types: Some(vec![EventType::ClientEvent]),
+        secrets: vec![SinkSecret::new(&[7; 2]), SinkSecret::new(&[8; 1])],
+    };
+    let types = format!("01010c{}", hex(b"client.event"));
+    let front = "0101010004 77685f61ac0201".replace(' ', "");
+    let url = format!("08{}", hex(b"http://a"));
+    golden(&Fact::SinkPut(sink(Some(AppNo(0)), SinkConf::Webhook(webhook.clone()))), 30, &format!("{front}{url}{types}020207070108"), "");
+    let every = Webhook { types: None, secrets: Vec::new(), ..webhook };
+    golden(&Fact::SinkPut(sink(Some(AppNo(0)), SinkConf::Webhook(every))), 30, &format!("{front}{url}0000"), "");
+    golden(&Fact::SinkPut(sink(None, SinkConf::Ice)), 30, "0101000477685f61ac0202", "");
+    golden(&Fact::SinkGone(SinkNo(200)), 31, "01c801", "");
+    let id = |record, n| EventId { at: Position::new(record, 0), n };
+    let plain = SinkMoved { sink: SinkNo(1), to: id(1, 2), state: SinkState::Active, last_error: None, park: None, gap: None };
+    golden(&Fact::SinkMoved(plain.clone()), 32, "010180020200000000", "");
+    let error = SinkError { at: Millis(5), why: "no".into() };
+    let full = SinkMoved { state: SinkState::Paused, last_error: Some(error), park: Some(id(1, 1)), gap: Some(id(0, 3)), ..plain };
+    golden(&Fact::SinkMoved(full), 32, "0101800202010105026e6f01800201010003", "");
+}
+
+#[test]
 fn a_fact_of_a_later_build_is_named_and_stops_the_reader() {
     let at = Position::new(5123, 2);
-    for (tag, version) in [(31, 1), (20, 3), (21, 2)] {
+    for (tag, version) in [(33, 1), (20, 3), (21, 2)] {
         let error = decode(at, tag, &[version], b"").expect_err("it is unknown");
         assert_eq!(error, ReadError::Newer { at, tag, version });
         assert!(error.to_string().starts_with(&format!("fact {tag} (version {version}) at 5123:2 is newer than this build")), "{error}");
@@ -408,8 +433,30 @@ fn tenancy() -> impl Strategy<Value = Fact> {
     prop_oneof![app, any::<u32>().prop_map(|no| Fact::AppGone(AppNo(no))), key, gone]
 }
 
+fn event_id() -> impl Strategy<Value = EventId> {
+    (position(), any::<u32>()).prop_map(|(at, n)| EventId { at, n })
+}
+
+fn sink() -> impl Strategy<Value = Fact> {
+    let kinds = vec((0..EventType::ALL.len()).prop_map(|kind| EventType::ALL[kind]), 0..3);
+    let secrets = vec(vec(any::<u8>(), 0..40).prop_map(|bytes| SinkSecret::new(&bytes)), 0..3);
+    let webhook = (text(), option::of(kinds), secrets).prop_map(|(url, types, secrets)| SinkConf::Webhook(Webhook { url, types, secrets }));
+    let conf = prop_oneof![webhook, Just(SinkConf::Ice)];
+    (any::<u32>(), text(), option::of(any::<u32>()), conf, any::<u64>()).prop_map(|(no, id, app, conf, created)| {
+        Fact::SinkPut(Sink { no: SinkNo(no), id: SinkId::trusted(&id), app: app.map(AppNo), conf, created: Millis(created) })
+    })
+}
+
 fn any_fact() -> impl Strategy<Value = Fact> {
-    prop_oneof![registered(), published().prop_map(Fact::Published), dressed(), proven(), reported(), client_event(), small_facts()]
+    let moved =
+        (any::<u32>(), event_id(), any::<bool>(), option::of((any::<u64>(), text())), option::of(event_id()), option::of(event_id()));
+    let moved = moved.prop_map(|(sink, to, paused, error, park, gap)| {
+        let state = if paused { SinkState::Paused } else { SinkState::Active };
+        let last_error = error.map(|(at, why)| SinkError { at: Millis(at), why: why.into() });
+        Fact::SinkMoved(SinkMoved { sink: SinkNo(sink), to, state, last_error, park, gap })
+    });
+    let sinks = prop_oneof![sink(), any::<u32>().prop_map(|no| Fact::SinkGone(SinkNo(no))), moved];
+    prop_oneof![sinks, registered(), published().prop_map(Fact::Published), dressed(), proven(), reported(), client_event(), small_facts()]
 }
 
 proptest! {

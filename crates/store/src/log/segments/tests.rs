@@ -149,9 +149,9 @@ fn a_fact_of_a_later_build_stops_the_reader_where_it_stands() {
     let mut stage = OnDisk::new(u64::MAX);
     stage.append(1);
     let at = Position::new(1, 0);
-    let crc = crate::log::codec::checksum(at, 31, &[1], b"");
-    stage.edit(&format!("UPDATE fact SET tag = 31, head = X'01', body = X'', crc = {crc}"));
-    assert_eq!(stage.read_all(), Err(ReadError::Newer { at, tag: 31, version: 1 }));
+    let crc = crate::log::codec::checksum(at, 99, &[1], b"");
+    stage.edit(&format!("UPDATE fact SET tag = 99, head = X'01', body = X'', crc = {crc}"));
+    assert_eq!(stage.read_all(), Err(ReadError::Newer { at, tag: 99, version: 1 }));
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Desk {
     }
 
     fn events(&self, kind: EventType) -> usize {
-        let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![kind]), limit: 1000 };
+        let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![kind]), limit: 1000 };
         self.store.events(&query).events.len()
     }
 }
@@ -590,7 +590,8 @@ fn a_report_that_names_its_message_proves_it_once() {
         desk.ask(report(Some(id), None));
     }
     desk.ask(report(None, Some(direct.at)));
-    let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![EventType::MessageReported]), limit: 100 };
+    let query =
+        EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![EventType::MessageReported]), limit: 100 };
     let told: Vec<_> = desk
         .store
         .events(&query)
@@ -682,7 +683,7 @@ fn a_feed_item_names_the_one_before_so_that_a_skip_is_seen() {
 fn a_cursor_that_nothing_matches_still_goes_on() {
     let mut desk = Desk::new();
     desk.attach(register("42", None, 1, 1));
-    let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![EventType::MessageReported]), limit: 1 };
+    let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![EventType::MessageReported]), limit: 1 };
     let page = desk.store.events(&query);
     assert!(page.events.is_empty() && !page.more && page.next.at > Position::ZERO);
     let all = EventQuery { types: None, after: Some(page.next), ..query };
@@ -766,7 +767,7 @@ fn what_an_app_emits_is_told_in_order_and_with_whose_it_is() {
     for n in 0..3 {
         assert!(matches!(desk.ask(emit(&a, "cart", &format!("[{n},1e400]"))), Answer::Done));
     }
-    let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![EventType::ClientEvent]), limit: 100 };
+    let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![EventType::ClientEvent]), limit: 100 };
     let told: Vec<_> = desk.store.events(&query).events.into_iter().map(|event| event.what).collect();
     let who = Who { uid: Some(Uid::trusted("42")), token: Some(a.token.clone()), device_id: Some(DeviceId::trusted("phone")) };
     let expected = (0..3).map(|n| What::Emitted {

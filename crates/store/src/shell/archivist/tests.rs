@@ -123,7 +123,7 @@ impl Archive {
     }
 
     fn events(&self, after: Option<EventId>) -> Result<EventId, EventsError> {
-        self.store.events(&EventQuery { app: AppNo::DEFAULT, after, types: None, limit: 10 }).map(|page| page.next)
+        self.store.events(&EventQuery { app: Some(AppNo::DEFAULT), sink: None, after, types: None, limit: 10 }).map(|page| page.next)
     }
 
     /// Two snapshots a day apart, and all that is due `days` later.

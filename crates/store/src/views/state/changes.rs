@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use tidings_model::{AppNo, CollapseKey, Dev, Limits, Position, RegNo};
 
-use super::{directory, fates, put_meta, rows};
+use super::{directory, fates, put_meta, rows, sinks};
 use crate::ReadError;
 use crate::log::segment::io;
 use crate::views::{Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Numbers, Receipt, Reg, Row, Rows, Scope, User};
@@ -152,6 +152,7 @@ impl<'c> Changes<'c> {
         }
         write_numbers(conn, &self.before, &self.numbers)?;
         directory::write(conn, &self.before.directory, &self.numbers.directory)?;
+        sinks::write(conn, &self.before.sinks, &self.numbers.sinks)?;
         Ok(self.numbers)
     }
 }

@@ -20,7 +20,8 @@ impl Desk {
 
     /// What the business server was told of messages: how far they came, or how they ended.
     fn told(&self) -> Vec<&'static str> {
-        let query = EventQuery { app: AppNo::DEFAULT, after: None, types: Some(vec![EventType::MessageReported]), limit: 1000 };
+        let query =
+            EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![EventType::MessageReported]), limit: 1000 };
         let events = self.store.events(&query).events.into_iter();
         events.filter_map(|event| if let What::Reported(told) = event.what { told.state() } else { None }).collect()
     }
