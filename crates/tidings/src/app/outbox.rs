@@ -30,7 +30,7 @@ async fn have_ice_sink(store: &Store) -> Result<(), String> {
     let request = match store.sinks().named(SinkId::ICE) {
         None => Request::Administer(Administer::CreateSink(NewSink { id: SinkId::trusted(SinkId::ICE), app: None, conf: SinkConf::Ice })),
         Some(tracked) if tracked.standing.state == SinkState::Paused => {
-            Request::MoveSink(SinkMove { state: Some(SinkState::Active), ..SinkMove::of(tracked.sink.no) })
+            Request::MoveSink(Box::new(SinkMove { state: Some(SinkState::Active), ..SinkMove::of(tracked.sink.no) }))
         }
         Some(_) => return Ok(()),
     };
