@@ -64,6 +64,7 @@ fn live(world: &mut World) -> Result<Outcome, String> {
     // Twins may take over each other's mail: the server cannot know better.
     let twins: Vec<usize> = (0..world.phones.len()).filter(|phone| world.phones[*phone].twin).collect();
     world.model.nothing_is_lost(world.time(), &twins)?;
+    world.model.every_message_ends(world.time())?;
     let seen = world.model.seen.values().map(Vec::len).sum();
     Ok(Outcome { messages: world.model.sent.len(), seen, repeats: world.repeats })
 }
@@ -75,6 +76,10 @@ fn step(world: &mut World) {
             let uid = if world.dice.once_in(2) { None } else { Some(world.dice.below(3)) };
             let ttl = [3600, 3600, 3600, 2, 0][world.dice.below(5)];
             world.publish(uid, ttl);
+            if world.dice.once_in(6) {
+                let n = world.dice.below(world.model.sent.len());
+                world.recall(n);
+            }
         }
         12..24 => world.decide(),
         24..34 => {

@@ -14,7 +14,7 @@ pub enum Answer {
     Connected(Vec<Connected>),
     /// Disconnect: so many sockets are closed.
     Closed(u32),
-    /// Leave, Prove, Report, Overflow, Emit, Erase, what is removed: done (and durable where it made a fact).
+    /// Leave, Prove, Report, Overflow, End, Emit, Erase, Recall, what is removed: done (and durable where it made a fact).
     Done,
     Refused(crate::Refusal),
 }

@@ -28,8 +28,8 @@ pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{
-    ClientEvent, DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Replaced, Reported,
-    Started, Unregistered, Why,
+    ClientEvent, DirectProof, Disconnected, Ended, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Recalled, Registered,
+    Replaced, Reported, Started, Unregistered, Why,
 };
 pub use feed::{Batch, Entry, FeedItem};
 pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
@@ -39,8 +39,8 @@ pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strict
 pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
 pub use network::{BadNetwork, Network};
 pub use position::{Millis, Position};
-pub use proof::{Proof, State};
-pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
+pub use proof::{End, Proof, State};
+pub use request::{Adopt, Leave, Named, Proofs, Recall, Register, Report, Request};
 pub use sink::{
     Gap, NewSink, Sink, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkMoved, SinkNo, SinkSecret, SinkState, Sinks, Standing,
     Tracked, Webhook,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 
 use crate::{
-    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SinkMove, SocketId,
-    Uid,
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, KeyId, MessageId, Overflowed, Position, Print, RegNo, SinkMove,
+    SocketId, Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub enum Request {
     Prove(Proofs),
     Report(Report),
     Overflow(Overflowed),
+    /// Direct messages whose end the views find due, with the devices that wait for them.
+    End(Vec<(Dev, Position)>),
     /// An event of an app for its business server.
     Emit(ClientEvent),
     Publish(Draft),
@@ -30,6 +32,16 @@ pub enum Request {
     Disconnect(Named),
     /// Forgets a user.
     Erase(Named),
+    Recall(Recall),
+}
+
+/// Takes a message back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recall {
+    pub app: AppNo,
+    pub message: Position,
+    /// None: asked without a key.
+    pub by: Option<KeyId>,
 }
 
 /// A user as a backend names him.

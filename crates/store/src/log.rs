@@ -84,6 +84,7 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
         Fact::Registered(_) | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Erased(_) | Fact::Disconnected(_) | Fact::Published(_) => {
             u64::MAX
         }
+        Fact::Recalled(_) => u64::MAX,
         Fact::AppPut(_) | Fact::AppGone(_) => u64::MAX,
         Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
         Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::SinkMoved(_) => 0,
@@ -93,6 +94,7 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
         | Fact::Proven(_)
         | Fact::Reported(_)
         | Fact::Overflowed(_)
+        | Fact::Ended(_)
         | Fact::ClientEvent(_) => 0,
     };
     Entry { at, time, fact, concerns }

@@ -1,7 +1,7 @@
 //! The threads around the pure writer, and what they share.
 //!
 //! writer: decides. committer: appends. notifier: feed, then answers, in the order of the log. applier: merges the views.
-//! readers: pages. keeper: checkpoints and sealed segments. archivist: snapshots, and trimming. Every queue between them is bounded; every thread has an owner.
+//! readers: pages. ender: finds messages whose end is due. keeper: checkpoints and sealed segments. archivist: snapshots, and trimming. Every queue between them is bounded; every thread has an owner.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +21,7 @@ use crate::{Health, Lane, OpenError, ReadError, Reply};
 pub(crate) mod applier;
 pub(crate) mod archivist;
 pub(crate) mod committer;
+pub(crate) mod ender;
 pub(crate) mod keeper;
 pub(crate) mod notifier;
 mod progress;
@@ -261,6 +262,7 @@ impl Asker {
         Self { lanes, is_open: RwLock::new(true) }
     }
 
+    #[expect(clippy::result_large_err, reason = "what was not taken comes back whole, to be asked again")]
     pub(crate) fn ask(&self, lane: Lane, request: Request, reply: Reply) -> Result<(), (Request, Reply)> {
         // Held until it is in: what is let in is answered.
         let is_open = self.is_open.read().unwrap_or_else(PoisonError::into_inner);

@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
 use tidings_model::{
-    AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Sinks, Token,
+    AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, MessageId, Millis, Position, Published,
+    Request, Sinks, Token,
 };
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
 use crate::views::state::StateReader;
-use crate::views::{Base, Key, Row, events, timeline, users};
+use crate::views::{Base, Key, Row, events, standing, timeline, users};
 use crate::{
-    Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Timeline, TimelineQuery, TokenNames,
-    UsersQuery,
+    Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Standing, Timeline, TimelineQuery,
+    TokenNames, UsersQuery,
 };
 
 /// Whether facts can be taken.
@@ -112,6 +113,7 @@ impl Store {
     }
 
     /// Never blocks. Err: that lane (4,096) is full, or the store is closing. Each request that is taken is answered once.
+    #[expect(clippy::result_large_err, reason = "what was not taken comes back whole, to be asked again")]
     pub fn ask(&self, lane: Lane, request: Request, reply: Reply) -> Result<(), (Request, Reply)> {
         self.inner.asker.ask(lane, request, reply)
     }
@@ -197,6 +199,18 @@ impl Store {
     /// What a token of `app` names. Blocks likewise.
     pub fn token(&self, app: AppNo, token: &Token) -> Result<TokenNames, ReadError> {
         self.steadily(|state| users::token(state, app, token, self.measure(Depth::Measured)))
+    }
+
+    /// A message of `app` by its id, as far as the log is kept. Blocks on the disk.
+    pub fn find(&self, app: AppNo, id: MessageId) -> Result<Option<(Position, Arc<Published>)>, ReadError> {
+        Ok(self.inner.shared.log.find(id)?.filter(|(_, message)| message.app == app))
+    }
+
+    /// How a message of `app` stands. Blocks on the disk and until the views have followed.
+    pub fn standing(&self, app: AppNo, id: MessageId) -> Result<Option<Standing>, ReadError> {
+        let Some((at, message)) = self.find(app, id)? else { return Ok(None) };
+        let now = self.now();
+        self.steadily(|state| standing::standing(state, at, message, now)).map(Some)
     }
 
     /// What happened to a user, newest first; None: nobody has registered as this uid. Blocks likewise, and reads up to about

@@ -24,9 +24,10 @@ struct Town {
     /// A key of the app `/two`, with every scope.
     two: String,
     expired: String,
-    /// A device's token, a key's id and a webhook's, all of `/one`.
+    /// A device's token, a key's id, a message's and a webhook's, all of `/one`.
     token: String,
     id: String,
+    message: String,
     hook: String,
 }
 
@@ -49,9 +50,12 @@ impl Town {
         let token = register(&house, AppNo(1), UID, 1);
         register(&house, AppNo(2), "two-uid", 2);
         let id = one[0].1.split('_').nth(1).unwrap().to_owned();
+        let body = json!({"to": {"uid": UID}, "data": 1}).to_string();
+        let sent = house.post("/v1/messages", &[&auth, "Tidings-App: /one"], &body);
+        let message = sent.json()["id"].as_str().unwrap().to_owned();
         let hook = house.post("/v1/webhooks", &[&auth, "Tidings-App: /one"], &json!({"url": URL}).to_string());
         let hook = hook.json()["id"].as_str().unwrap().to_owned();
-        Self { house, root, one: one.to_vec(), two, expired, token, id, hook }
+        Self { house, root, one: one.to_vec(), two, expired, token, id, message, hook }
     }
 
     /// The route with what `/one` has in the place of its words.
@@ -59,6 +63,7 @@ impl Town {
         self.filled(route, |word| match word {
             "token" => self.token.clone(),
             "uid" => UID.to_owned(),
+            "id" if route.path.starts_with("/v1/messages/") => self.message.clone(),
             "id" if route.path.starts_with("/v1/webhooks") => self.hook.clone(),
             "id" => self.id.clone(),
             "name" => "one".to_owned(),
@@ -206,7 +211,7 @@ fn another_apps_things_are_as_things_that_are_not_there() {
             let nothing = town.call(route, &town.filled(route, |_| "nosuch".to_owned()), &[&auth]);
             assert_eq!((reply.status, &verdict(&reply)), (404, &verdict(&nothing)), "{context}");
         }
-        for canary in [UID, KEY_NAME, PATTERN, URL, town.token.as_str(), town.id.as_str(), town.hook.as_str()] {
+        for canary in [UID, KEY_NAME, PATTERN, URL, &town.token, &town.id, &town.message, &town.hook] {
             assert!(!reply.body.contains(canary), "{context}: {}", reply.body);
         }
     }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// Tables and what of them counts at `now`.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("meta", "k LIKE 'next_%' AND ?1 > 0"),
     ("app", "?1 > 0"),
     ("apikey", "?1 > 0"),
@@ -17,7 +17,8 @@ const TABLES: [(&str, &str); 14] = [
     ("device", "?1 > 0"),
     ("cur", "?1 > 0"),
     ("wide", "exp > ?1"),
-    ("inbox", "exp > ?1"),
+    ("inbox", "?1 > 0"),
+    ("recalled", "?1 > 0"),
     ("idem", "exp > ?1"),
     ("latest", "exp > ?1"),
     ("online", "?1 > 0"),

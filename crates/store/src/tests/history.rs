@@ -7,7 +7,7 @@ use tidings_json::Json;
 use tidings_model::{
     Administer, Adopt, Answer, AppNo, Attached, ClientEvent, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventId, EventName,
     EventType, Fact, Idempotency, Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, NewSink, Page, Position, Print, Proof, Proofs,
-    Register, Report, Request, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkNo, SinkSecret, SinkState, SocketId, State,
+    Recall, Register, Report, Request, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkNo, SinkSecret, SinkState, SocketId, State,
     Strictness, Target, Targets, Token, Uid, Webhook,
 };
 
@@ -44,6 +44,8 @@ pub(super) enum Act {
     Crash,
     Fail(Fault),
     Read(MailboxQuery),
+    /// What is due to end is looked for, and ends.
+    End,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +62,10 @@ impl Act {
             Self::Read(query) => Outcome::Page(subject.mailbox(*query)),
             Self::Advance(ms) => {
                 subject.advance(*ms);
+                Outcome::Nothing
+            }
+            Self::End => {
+                subject.end_due();
                 Outcome::Nothing
             }
             Self::Crash => {
@@ -135,6 +141,7 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         8..=11 => Act::Ask(Request::Publish(draft(rng, known))),
         12..=13 => prove(rng, known).map_or(Act::Advance(3), |proofs| Act::Ask(Request::Prove(proofs))),
         14 if rng.one_in(3) => emit(rng, known).map_or(Act::Advance(5), |event| Act::Ask(Request::Emit(event))),
+        14 if rng.one_in(3) => recall(rng, known).map_or(Act::Advance(6), |recall| Act::Ask(Request::Recall(recall))),
         14 => Act::Ask(Request::Report(report(rng, known))),
         15 => read(rng, known).map_or(Act::Advance(4), Act::Read),
         16 if rng.one_in(2) => Act::Ask(sink(rng, known)),
@@ -142,6 +149,7 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         17 if rng.one_in(3) => Act::Ask(Request::Erase(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
         18 if rng.one_in(3) => Act::Advance(*rng.pick(&[700_000, 5 * 3_600_000, 25 * 3_600_000]).expect("three")),
         18 if rng.one_in(3) => Act::Ask(Request::Disconnect(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
+        19 if rng.one_in(3) => Act::End,
         _ => Act::Advance(rng.below(4_000)),
     }
 }
@@ -231,6 +239,11 @@ fn report(rng: &mut Rng, known: &Known) -> Report {
         written,
         status: Json::string("ok"),
     }
+}
+
+fn recall(rng: &mut Rng, known: &Known) -> Option<Recall> {
+    let (message, ..) = rng.pick(&known.messages)?;
+    Some(Recall { app: AppNo::DEFAULT, message: *message, by: None })
 }
 
 fn emit(rng: &mut Rng, known: &Known) -> Option<ClientEvent> {

@@ -91,7 +91,7 @@ impl<M: Mail + ?Sized> Wanted<'_, M> {
             };
             let walk = if from_wide { &mut self.wide } else { &mut self.direct };
             let Some((at, letter)) = walk.fetched.next() else { return Ok(None) };
-            if letter.superseded_by.is_none() && letter.expires > self.now && self.had.binary_search(&at).is_err() {
+            if letter.gone_by.is_none() && letter.expires > self.now && self.had.binary_search(&at).is_err() {
                 return Ok(Some((at, letter)));
             }
         }
@@ -265,7 +265,7 @@ impl Mail for super::maps::Maps {
         }
         let first = Position::from_raw(after.raw() + 1);
         let rows: Box<dyn DoubleEndedIterator<Item = (Position, Letter)>> = match shelf {
-            Shelf::Inbox(dev) => Box::new(self.inbox.range((dev, first)..=(dev, upto)).map(|((_, at), letter)| (*at, *letter))),
+            Shelf::Inbox(dev) => Box::new(self.inbox.range((dev, first)..=(dev, upto)).map(|((_, at), (letter, _))| (*at, *letter))),
             Shelf::Wide(app) => Box::new(self.wide.range((app, first)..=(app, upto)).map(|((_, at), letter)| (*at, *letter))),
         };
         Ok(match order {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tidings_model::{AppNo, Dev, Position, RegNo};
+use tidings_model::{AppNo, Dev, Millis, Position, RegNo};
 
-use super::{Base, Key, Letter, Numbers, Receipt, Row, Rows};
+use super::{Base, Fate, Key, Letter, Loss, Numbers, Receipt, Row, Rows};
 use crate::ReadError;
 
 #[derive(Default)]
@@ -14,7 +14,9 @@ pub(crate) struct Maps {
     /// Never walked: its order is chance.
     rows: HashMap<Key, Row>,
     pub receipts: BTreeMap<(Dev, Position), Receipt>,
-    pub inbox: BTreeMap<(Dev, Position), Letter>,
+    pub inbox: BTreeMap<(Dev, Position), (Letter, Fate)>,
+    /// The same by when an end is due: at once, or at its time.
+    due: BTreeSet<(Millis, Dev, Position)>,
     pub wide: BTreeMap<(AppNo, Position), Letter>,
     pub online: BTreeSet<RegNo>,
     pub numbers: Numbers,
@@ -24,6 +26,7 @@ impl Base for Maps {
     fn get(&self, key: &Key) -> Result<Option<Row>, ReadError> {
         Ok(match key {
             Key::Receipt(dev, at) => self.receipts.get(&(*dev, *at)).map(|receipt| Row::Receipt(*receipt)),
+            Key::Fate(dev, at) => self.inbox.get(&(*dev, *at)).map(|(_, fate)| Row::Fate(*fate)),
             key => self.rows.get(key).cloned(),
         })
     }
@@ -50,23 +53,37 @@ impl Rows for Maps {
     }
 
     fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
-        self.inbox.insert((dev, at), letter);
+        let fate = Fate::of(letter.expires);
+        self.inbox.insert((dev, at), (letter, fate));
+        self.due.extend(when(fate).map(|due| (due, dev, at)));
     }
 
     fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
         self.wide.insert((app, at), letter);
     }
 
-    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
-        if let Some(letter) = self.inbox.get_mut(&(dev, at)) {
-            letter.superseded_by = Some(by);
+    fn lose(&mut self, dev: Dev, at: Position, by: Position, loss: Loss) {
+        self.change(dev, at, |letter, fate| {
+            letter.gone_by = Some(by);
+            fate.lose(letter.expires, loss);
+        });
+    }
+
+    fn lose_all(&mut self, dev: Dev, (after, upto): (Position, Position), loss: Loss) {
+        let open: Vec<Position> = self.inbox.range((dev, after)..=(dev, upto)).map(|((_, at), _)| *at).filter(|at| *at > after).collect();
+        for at in open {
+            self.change(dev, at, |letter, fate| fate.lose(letter.expires, loss));
         }
     }
 
-    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
-        if let Some(letter) = self.wide.get_mut(&(app, at)) {
-            letter.superseded_by = Some(by);
+    fn withdraw(&mut self, at: Position, by: Position) {
+        for (_, letter) in self.wide.iter_mut().filter(|((_, other), _)| *other == at) {
+            letter.gone_by = Some(by);
         }
+    }
+
+    fn settle(&mut self, dev: Dev, at: Position, settled: Fate) {
+        self.change(dev, at, |_, fate| *fate = settled);
     }
 
     fn told(&mut self, reg: RegNo, online: bool) {
@@ -75,5 +92,34 @@ impl Rows for Maps {
         } else {
             self.online.remove(&reg);
         }
+    }
+}
+
+/// When something may be told of it.
+fn when(fate: Fate) -> Option<Millis> {
+    match fate {
+        Fate::Open { due } => Some(due),
+        Fate::Ending(_) => Some(Millis(0)),
+        Fate::Ended(_) | Fate::Proven => None,
+    }
+}
+
+impl Maps {
+    fn change(&mut self, dev: Dev, at: Position, change: impl FnOnce(&mut Letter, &mut Fate)) {
+        let Some((letter, fate)) = self.inbox.get_mut(&(dev, at)) else { return };
+        let before = *fate;
+        change(letter, fate);
+        if before != *fate {
+            let after = when(*fate);
+            if let Some(due) = when(before) {
+                self.due.remove(&(due, dev, at));
+            }
+            self.due.extend(after.map(|due| (due, dev, at)));
+        }
+    }
+
+    /// At most `limit` messages whose end may be told at `now`, with their devices.
+    pub(crate) fn due(&self, now: Millis, limit: usize) -> Vec<(Dev, Position)> {
+        self.due.iter().take_while(|(due, ..)| *due <= now).map(|(_, dev, at)| (*dev, *at)).take(limit).collect()
     }
 }

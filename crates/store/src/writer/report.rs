@@ -65,7 +65,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Targets::Devices(devs) => devs.binary_search(&dev).is_ok(),
             Targets::Everyone => device.born < at,
         };
-        if !is_target || device.dead.is_some() || at <= cursor.at {
+        if !is_target || device.dead.is_some() || at <= cursor.proven {
             return Ok(false);
         }
         Ok(self.layers.receipt(dev, at)?.is_none_or(|receipt| receipt.state < State::Reached))

@@ -127,7 +127,10 @@ fn moved(standing: &Standing, ask: &SinkMove) -> SinkMoved {
 }
 
 fn bounded(error: SinkError) -> SinkError {
-    let end = error.why.floor_char_boundary(Limits::SINK_ERROR_BYTES);
+    let mut end = error.why.len().min(Limits::SINK_ERROR_BYTES);
+    while !error.why.is_char_boundary(end) {
+        end -= 1;
+    }
     SinkError { why: error.why[..end].into(), ..error }
 }
 
