@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{Carrier, Outcome};
 
-/// None: it never answers.
-type Answers = Arc<dyn Fn(&[Event]) -> Option<Outcome> + Send + Sync>;
+/// How it answers; None: never.
+type Answers = dyn Fn(&[Event]) -> Option<Outcome> + Send + Sync;
 
 /// What a business server has had, over all processes, and how it answers.
 #[derive(Clone)]
 struct Server {
     had: watch::Sender<Vec<EventId>>,
-    answers: Answers,
+    answers: Arc<Answers>,
 }
 
 impl Server {

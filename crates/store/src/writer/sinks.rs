@@ -127,7 +127,10 @@ fn moved(standing: &Standing, ask: &SinkMove) -> SinkMoved {
 }
 
 fn bounded(error: SinkError) -> SinkError {
-    let end = (0..=Limits::SINK_ERROR_BYTES.min(error.why.len())).rev().find(|at| error.why.is_char_boundary(*at)).unwrap_or(0);
+    let mut end = error.why.len().min(Limits::SINK_ERROR_BYTES);
+    while !error.why.is_char_boundary(end) {
+        end -= 1;
+    }
     SinkError { why: error.why[..end].into(), ..error }
 }
 

@@ -23,6 +23,9 @@ const CA: &str = "sync.ice_tls.ca";
 const CERT: &str = "sync.ice_tls.cert";
 const KEY: &str = "sync.ice_tls.key";
 
+/// A certificate and its key, as their files have them.
+type Pair = (Vec<u8>, Vec<u8>);
+
 impl IceListener {
     /// None: there is none.
     pub(crate) fn target(&self) -> Result<Option<Target>, Found> {
@@ -31,7 +34,7 @@ impl IceListener {
         Target::new(address.clone(), &certificates).map(Some).map_err(|why| self.blamed(why))
     }
 
-    fn ours(&self) -> Result<Option<(Vec<u8>, Vec<u8>)>, Found> {
+    fn ours(&self) -> Result<Option<Pair>, Found> {
         match (&self.cert, &self.key) {
             (None, None) => Ok(None),
             (Some(_), None) => Err((CERT, format!("{CERT} has no {KEY}: a certificate and its key go together"))),

@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Attached, BroadcastQuery, Content, Draft, EventId, Lifetime, MailboxQuery, Page, Position, Print, Register, Request,
-    SocketId, Target, Uid,
+    Administer, Answer, AppNo, Attached, BroadcastQuery, Content, Draft, EventId, Lifetime, MailboxQuery, NewSink, Page, Position, Print,
+    Register, Request, SinkConf, SinkId, SinkMove, SocketId, Target, Uid, What,
 };
 
 use super::*;
@@ -170,6 +170,38 @@ fn the_log_is_trimmed_behind_two_snapshots_and_an_older_cursor_has_expired() {
     archive.close();
     archive.reopen().expect("it opens");
     assert_eq!(archive.register("42").token, attached.token);
+    archive.close();
+}
+
+#[test]
+fn a_sink_holds_nothing_back_and_jumps_to_where_the_log_begins_with_a_gap_of_its_own() {
+    let mut archive = Archive::new();
+    let new = NewSink { id: SinkId::trusted("ice"), app: None, conf: SinkConf::Ice };
+    let Answer::Sink(made) = archive.ask(Request::Administer(Administer::CreateSink(new))) else { panic!("it is made") };
+    archive.fill();
+    archive.age(8);
+    let (no, from) = (made.sink.no, made.standing.cursor);
+    let query = |after| EventQuery { app: None, sink: Some(no), after: Some(after), types: None, limit: 100 };
+    let Err(EventsError::Expired { oldest }) = archive.store.events(&query(from)) else { panic!("the log was trimmed") };
+    let jump = SinkMove { expected: Some(from), to: Some(oldest), gap: true, ..SinkMove::of(no) };
+    let Answer::Sink(moved) = archive.ask(Request::MoveSink(jump)) else { panic!("it is moved") };
+    let gap = moved.standing.gap.expect("it is owed");
+    assert_eq!((gap.from, gap.to, moved.standing.cursor), (from, oldest, oldest));
+    // It survives the process, and the views too, which are made anew from a snapshot.
+    archive.close();
+    archive.lose_state();
+    archive.reopen().expect("it opens");
+    assert_eq!(archive.store.sinks().get(no), Some(&moved));
+    let (mut told, mut after) = (Vec::new(), oldest);
+    loop {
+        let page = archive.store.events(&query(after)).expect("the log goes back so far");
+        told.extend(page.events.into_iter().filter(|event| matches!(event.what, What::Gap { .. })));
+        if !page.more {
+            break;
+        }
+        after = page.next;
+    }
+    assert_eq!(told.iter().map(|event| event.id).collect::<Vec<_>>(), [EventId { at: gap.at, n: 0 }], "told once, in its place");
     archive.close();
 }
 
