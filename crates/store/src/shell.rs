@@ -262,7 +262,6 @@ impl Asker {
         Self { lanes, is_open: RwLock::new(true) }
     }
 
-    #[expect(clippy::result_large_err, reason = "what was not taken comes back whole, to be asked again")]
     pub(crate) fn ask(&self, lane: Lane, request: Request, reply: Reply) -> Result<(), (Request, Reply)> {
         // Held until it is in: what is let in is answered.
         let is_open = self.is_open.read().unwrap_or_else(PoisonError::into_inner);

@@ -113,7 +113,6 @@ impl Store {
     }
 
     /// Never blocks. Err: that lane (4,096) is full, or the store is closing. Each request that is taken is answered once.
-    #[expect(clippy::result_large_err, reason = "what was not taken comes back whole, to be asked again")]
     pub fn ask(&self, lane: Lane, request: Request, reply: Reply) -> Result<(), (Request, Reply)> {
         self.inner.asker.ask(lane, request, reply)
     }

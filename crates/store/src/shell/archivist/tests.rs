@@ -184,7 +184,7 @@ fn a_sink_holds_nothing_back_and_jumps_to_where_the_log_begins_with_a_gap_of_its
     let query = |after| EventQuery { app: None, sink: Some(no), after: Some(after), types: None, limit: 100 };
     let Err(EventsError::Expired { oldest }) = archive.store.events(&query(from)) else { panic!("the log was trimmed") };
     let jump = SinkMove { expected: Some(from), to: Some(oldest), gap: true, ..SinkMove::of(no) };
-    let Answer::Sink(moved) = archive.ask(Request::MoveSink(jump)) else { panic!("it is moved") };
+    let Answer::Sink(moved) = archive.ask(Request::MoveSink(Box::new(jump))) else { panic!("it is moved") };
     let gap = moved.standing.gap.expect("it is owed");
     assert_eq!((gap.from, gap.to, moved.standing.cursor), (from, oldest, oldest));
     // It survives the process, and the views too, which are made anew from a snapshot.
