@@ -16,6 +16,7 @@ mod health;
 mod publish;
 mod quota;
 mod timeline;
+mod topics;
 mod users;
 mod waiting;
 

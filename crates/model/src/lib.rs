@@ -26,17 +26,17 @@ pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{
     ClientEvent, DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Replaced, Reported,
-    Started, Unregistered, Why,
+    Started, Subscribed, Unregistered, Why,
 };
 pub use feed::{Batch, Entry, FeedItem};
-pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
+pub use ids::{AppNo, Dev, Print, RegNo, SocketId, TopicNo, UserNo, worker_of};
 pub use limits::{Limits, Retention};
 pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
 pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strictness, Target, Targets};
-pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
+pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, TopicName, Uid};
 pub use position::{Millis, Position};
 pub use proof::{Proof, State};
-pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request};
+pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request, Subscribe, Subscribers};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]

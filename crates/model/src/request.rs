@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 
 use crate::{
-    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Uid,
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Token,
+    TopicName, Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -28,6 +29,27 @@ pub enum Request {
     Disconnect(Named),
     /// Forgets a user.
     Erase(Named),
+    /// Who is in a topic; answered by [`crate::Answer::Subscribed`].
+    Subscribe(Subscribe),
+}
+
+/// A backend takes devices into a topic, or out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribe {
+    pub app: AppNo,
+    pub topic: TopicName,
+    /// In; false: out.
+    pub on: bool,
+    pub who: Subscribers,
+}
+
+/// Without repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subscribers {
+    /// All that they have registered, and all that they will.
+    Uids(Vec<Uid>),
+    /// These registrations alone.
+    Tokens(Vec<Token>),
 }
 
 /// A user as a backend names him.

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, CollapseKey, Dev, DeviceId, Directory, Fact, Millis, Position, Print, Proof, RegNo, State, Token, Uid, UserNo, Why,
+    AppNo, CollapseKey, Dev, DeviceId, Directory, Fact, Millis, Position, Print, Proof, Published, RegNo, State, Targets, Token, TopicName,
+    TopicNo, Uid, UserNo, Why,
 };
 
 use crate::ReadError;
@@ -19,9 +20,11 @@ pub(crate) mod mailbox;
 pub(crate) mod maps;
 pub(crate) mod state;
 pub(crate) mod timeline;
+pub(crate) mod topics;
 pub(crate) mod users;
 
 pub(crate) use fold::{enter, fold};
+pub(crate) use topics::{Stays, Topic};
 
 /// What a row is found by; ordered by table, then key, as merges write them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +38,32 @@ pub(crate) enum Key {
     Receipt(Dev, Position),
     Kept([u8; 16]),
     Latest(Scope, CollapseKey),
+    TopicNo(AppNo, TopicName),
+    Topic(TopicNo),
+    Follows(UserNo),
+    Stays(RegNo),
+}
+
+/// Where rows of messages lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shelf {
+    /// Broadcasts of an app.
+    Wide(AppNo),
+    /// Messages to a topic.
+    Topic(TopicNo),
+    /// Direct messages to one device.
+    Inbox(Dev),
+}
+
+impl Shelf {
+    /// Where a message to many lies; None: in the mailbox of each device.
+    pub(crate) fn of(message: &Published) -> Option<Self> {
+        match message.targets {
+            Targets::Devices(_) => None,
+            Targets::Everyone => Some(Self::Wide(message.app)),
+            Targets::Members(topic) => Some(Self::Topic(topic)),
+        }
+    }
 }
 
 /// Where one collapse key has one newest message.
@@ -44,6 +73,8 @@ pub(crate) enum Scope {
     App(AppNo),
     /// Direct messages to a registration.
     Reg(RegNo),
+    /// Messages to a topic.
+    Topic(TopicNo),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +90,11 @@ pub(crate) enum Row {
     Receipt(Receipt),
     Kept(Kept),
     Latest(Latest),
+    TopicNo(TopicNo),
+    Topic(Arc<Topic>),
+    /// The topics that a user is in with all that he has: sorted.
+    Follows(Arc<[TopicNo]>),
+    Stays(Stays),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,6 +181,7 @@ pub(crate) struct Numbers {
     pub user: u32,
     pub reg: u32,
     pub dev: u32,
+    pub topic: u32,
     pub devices: BTreeMap<AppNo, u32>,
     /// Few rows that everybody asks for: kept whole.
     pub directory: Arc<Directory>,
@@ -166,21 +203,13 @@ pub(crate) trait Rows {
         self.put(Key::Cursor(dev), Row::Cursor(Cursor { at: now.at.max(to.at), seen: now.seen.max(to.seen) }));
         Ok(())
     }
-    /// A direct message waits for `dev`. What only mailboxes need is nothing to the writer, so these five do nothing by default.
-    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
-        let _ = (dev, at, letter);
+    /// A message waits there. What only mailboxes need is nothing to the writer, so these three do nothing by default.
+    fn wait(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        let _ = (shelf, at, letter);
     }
-    /// A message for everyone in the app.
-    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
-        let _ = (app, at, letter);
-    }
-    /// A direct message no longer waits for `dev`: the one at `by` took its place.
-    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
-        let _ = (dev, at, by);
-    }
-    /// The same for a broadcast, for everybody.
-    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
-        let _ = (app, at, by);
+    /// A message waits there no longer: the one at `by` took its place.
+    fn supersede(&mut self, shelf: Shelf, at: Position, by: Position) {
+        let _ = (shelf, at, by);
     }
     /// What the business server has been told of a registration.
     fn told(&mut self, reg: RegNo, online: bool) {
@@ -214,6 +243,20 @@ pub(crate) trait Rows {
     fn latest(&mut self, scope: Scope, key: &CollapseKey) -> Result<Option<Latest>, ReadError> {
         let found = self.get(&Key::Latest(scope, key.clone()))?;
         Ok(found.and_then(|row| if let Row::Latest(latest) = row { Some(latest) } else { None }))
+    }
+    fn topic_no(&mut self, app: AppNo, name: &TopicName) -> Result<Option<TopicNo>, ReadError> {
+        Ok(self.get(&Key::TopicNo(app, name.clone()))?.and_then(|row| if let Row::TopicNo(topic) = row { Some(topic) } else { None }))
+    }
+    fn topic(&mut self, topic: TopicNo) -> Result<Option<Arc<Topic>>, ReadError> {
+        Ok(self.get(&Key::Topic(topic))?.and_then(|row| if let Row::Topic(topic) = row { Some(topic) } else { None }))
+    }
+    fn follows(&mut self, user: UserNo) -> Result<Arc<[TopicNo]>, ReadError> {
+        let found = self.get(&Key::Follows(user))?;
+        Ok(found.and_then(|row| if let Row::Follows(topics) = row { Some(topics) } else { None }).unwrap_or_default())
+    }
+    fn stays(&mut self, reg: RegNo) -> Result<Stays, ReadError> {
+        let found = self.get(&Key::Stays(reg))?;
+        Ok(found.and_then(|row| if let Row::Stays(stays) = row { Some(stays) } else { None }).unwrap_or_default())
     }
 }
 

@@ -23,6 +23,7 @@ mod prove;
 mod publish;
 mod register;
 mod report;
+mod topics;
 mod users;
 
 pub(crate) use batch::{Flight, Landed};
@@ -149,6 +150,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),
+            Request::Subscribe(ask) => self.subscribe(ask),
             Request::Count(draft) => self.count(draft),
         }
     }
@@ -235,6 +237,7 @@ impl<B: Beneath, T> Writer<B, T> {
                 Undo::Attached(attached) => self.presence.undo_attach(&attached, self.now),
                 Undo::Told(told) => self.presence.undo_told(&told, self.now),
                 Undo::Ended(ended) => self.presence.undo_end(ended, self.now),
+                Undo::Subscribed { regs, topic, on } => self.presence.subscribe(&regs, topic, !on),
             }
         }
     }

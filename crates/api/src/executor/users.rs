@@ -117,7 +117,7 @@ impl Executor {
         }
     }
 
-    async fn question(&self, request: Request) -> Result<Answer, AskError> {
+    pub(super) async fn question(&self, request: Request) -> Result<Answer, AskError> {
         let (sender, answer) = oneshot::channel();
         let reply = Box::new(move |answer| drop(sender.send(answer)));
         self.0.store.ask(Lane::Backends, request, reply).map_err(|_| super::publish::overloaded())?;
@@ -145,7 +145,7 @@ fn device(registration: Registration, connected: Connected, now: Millis) -> Devi
     Device { last_seen: if connected.sockets > 0 { now } else { seen }, registration, connected }
 }
 
-fn unfit(answer: &Answer) -> AskError {
+pub(super) fn unfit(answer: &Answer) -> AskError {
     AskError::Broken(format!("the store answered something else: {answer:?}"))
 }
 

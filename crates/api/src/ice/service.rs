@@ -67,6 +67,7 @@ impl Service {
             Call::Send { uid, payload, extras } => Sending { to: To::Uid(uid), payload, extras },
             Call::SendMany { uids, payload, extras } => Sending { to: To::Uids(uids), payload, extras },
             Call::SendTokens { tokens, payload, extras } => Sending { to: To::Tokens(tokens), payload, extras },
+            Call::SendTopic { topic, payload, extras } => Sending { to: To::Topic(topic), payload, extras },
             other => return self.other(&caller, other).await,
         };
         self.send(&caller, &sending).await.map(Done::Accepted)
@@ -135,7 +136,7 @@ impl Service {
 }
 
 /// What is built: `info` tells a client, so that it need not try.
-const OPERATIONS: [&str; 7] = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens"];
+const OPERATIONS: [&str; 8] = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens", "sendTopic"];
 
 fn needs(call: &Call) -> Needs {
     match call {

@@ -186,9 +186,11 @@ impl Session {
     }
 
     pub(crate) fn item(&self, event: DirectEvent, at: Position, time: Millis, message: &Published) -> Item {
-        let direct = message.targets != Targets::Everyone;
+        let direct = !message.targets.is_wide();
         let frames = match self.registered() {
-            Some(registered) if direct => direct_frames(event, (self.namespace(), registered), &message.content),
+            Some(registered) if message.targets != Targets::Everyone => {
+                direct_frames(event, (self.namespace(), registered), &message.content)
+            }
             Some(_) | None => vec![broadcast_frame(self.namespace(), &message.content)],
         };
         Item { at, time, expires: message.expires, direct, frames: frames.into(), replaces: Item::replaced(message) }

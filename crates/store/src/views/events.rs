@@ -83,6 +83,7 @@ fn items(fact: &Fact) -> u32 {
         | Fact::Ghost(_)
         | Fact::Erased(_)
         | Fact::Disconnected(_)
+        | Fact::Subscribed(_)
         | Fact::Published(_)
         | Fact::Overflowed(_) => 0,
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
@@ -105,6 +106,7 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
         | Fact::Ghost(_)
         | Fact::Erased(_)
         | Fact::Disconnected(_)
+        | Fact::Subscribed(_)
         | Fact::Published(_)
         | Fact::Overflowed(_) => Ok(None),
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => Ok(None),

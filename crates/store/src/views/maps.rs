@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tidings_model::{AppNo, Dev, Position, RegNo};
+use tidings_model::{Dev, Position, RegNo};
 
-use super::{Base, Key, Letter, Numbers, Receipt, Row, Rows};
+use super::{Base, Key, Letter, Numbers, Receipt, Row, Rows, Shelf};
 use crate::ReadError;
 
 #[derive(Default)]
@@ -14,8 +14,7 @@ pub(crate) struct Maps {
     /// Never walked: its order is chance.
     rows: HashMap<Key, Row>,
     pub receipts: BTreeMap<(Dev, Position), Receipt>,
-    pub inbox: BTreeMap<(Dev, Position), Letter>,
-    pub wide: BTreeMap<(AppNo, Position), Letter>,
+    pub letters: BTreeMap<(Shelf, Position), Letter>,
     pub online: BTreeSet<RegNo>,
     pub numbers: Numbers,
 }
@@ -49,22 +48,12 @@ impl Rows for Maps {
         &mut self.numbers
     }
 
-    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
-        self.inbox.insert((dev, at), letter);
+    fn wait(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        self.letters.insert((shelf, at), letter);
     }
 
-    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
-        self.wide.insert((app, at), letter);
-    }
-
-    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
-        if let Some(letter) = self.inbox.get_mut(&(dev, at)) {
-            letter.superseded_by = Some(by);
-        }
-    }
-
-    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
-        if let Some(letter) = self.wide.get_mut(&(app, at)) {
+    fn supersede(&mut self, shelf: Shelf, at: Position, by: Position) {
+        if let Some(letter) = self.letters.get_mut(&(shelf, at)) {
             letter.superseded_by = Some(by);
         }
     }

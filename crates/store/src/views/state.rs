@@ -22,7 +22,7 @@ mod subject;
 
 use changes::Changes;
 
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE meta(k TEXT PRIMARY KEY, v INTEGER NOT NULL) WITHOUT ROWID;
@@ -41,7 +41,11 @@ CREATE TABLE rcpt(d INTEGER NOT NULL, pos INTEGER NOT NULL, st INTEGER NOT NULL,
 CREATE TABLE idem(bucket INTEGER NOT NULL, key BLOB NOT NULL, request INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
 CREATE INDEX latest_by_exp ON latest(exp);
-CREATE TABLE online(r INTEGER PRIMARY KEY);";
+CREATE TABLE online(r INTEGER PRIMARY KEY);
+CREATE TABLE topic(t INTEGER PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, devices INTEGER NOT NULL, UNIQUE(a, name));
+CREATE TABLE follow(u INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(u, t)) WITHOUT ROWID;
+CREATE TABLE stay(r INTEGER NOT NULL, t INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(r, t, since)) WITHOUT ROWID;
+CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;";
 
 /// Why a merge failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,9 +270,8 @@ impl StateReader {
     pub(crate) fn oldest_kept(&self, now: Millis) -> Result<Option<Position>, ReadError> {
         let time = i64::try_from(now.0).unwrap_or(i64::MAX);
         let oldest = |sql: &str| self.conn.query_row(sql, [time], |row| row.get::<_, Option<i64>>(0));
-        let found = oldest("SELECT min(pos) FROM inbox WHERE exp > ?1")
-            .and_then(|direct| Ok([direct, oldest("SELECT min(pos) FROM wide WHERE exp > ?1")?]));
-        let found = found.map_err(crate::log::segment::io)?;
+        let shelves = ["inbox", "wide", "post"].map(|table| oldest(&format!("SELECT min(pos) FROM {table} WHERE exp > ?1")));
+        let found = shelves.into_iter().collect::<Result<Vec<_>, _>>().map_err(crate::log::segment::io)?;
         Ok(found.into_iter().flatten().min().map(|raw| Position::from_raw(raw as u64)))
     }
 
@@ -325,6 +328,7 @@ fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
         user: next("next_user")?,
         reg: next("next_reg")?,
         dev: next("next_dev")?,
+        topic: next("next_topic")?,
         devices,
         directory: Arc::new(directory::read(conn)?),
     })
@@ -360,11 +364,21 @@ ALTER TABLE app RENAME TO population;
 CREATE TABLE app(a INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, disabled INTEGER NOT NULL, topics TEXT NOT NULL, created INTEGER);
 CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, scopes INTEGER NOT NULL, hashes BLOB NOT NULL, created INTEGER NOT NULL, until INTEGER) WITHOUT ROWID;";
 
+/// What `schema` said of format 3.
+const SCHEMA_3: u64 = 0x97ff_6437;
+/// Format 3 knew no topics.
+const FROM_3: &str = "
+CREATE TABLE topic(t INTEGER PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, devices INTEGER NOT NULL, UNIQUE(a, name));
+CREATE TABLE follow(u INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(u, t)) WITHOUT ROWID;
+CREATE TABLE stay(r INTEGER NOT NULL, t INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(r, t, since)) WITHOUT ROWID;
+CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;";
+
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {
     let steps: &[&str] = match (meta(conn, "format")?, meta(conn, "schema")?) {
-        (Some(1), Some(SCHEMA_1)) => &[FROM_1, FROM_2],
-        (Some(2), Some(SCHEMA_2)) => &[FROM_2],
+        (Some(1), Some(SCHEMA_1)) => &[FROM_1, FROM_2, FROM_3],
+        (Some(2), Some(SCHEMA_2)) => &[FROM_2, FROM_3],
+        (Some(3), Some(SCHEMA_3)) => &[FROM_3],
         _ => return Ok(()),
     };
     let tx = conn.unchecked_transaction()?;

@@ -132,7 +132,13 @@ fn line(label: &str, answer: &Answer) -> String {
     match answer {
         Answer::Attached(attached) => format!("@{label} {}", attached.token),
         Answer::Accepted(accepted) => format!("@{label} {} {}", accepted.id, accepted.at.raw()),
-        Answer::Done | Answer::Counted(_) | Answer::Connected(_) | Answer::Closed(_) | Answer::App(_) | Answer::Key(_) => {
+        Answer::Done
+        | Answer::Counted(_)
+        | Answer::Connected(_)
+        | Answer::Closed(_)
+        | Answer::Subscribed(_)
+        | Answer::App(_)
+        | Answer::Key(_) => {
             format!("@{label}")
         }
         Answer::Refused(refusal) => format!("@X {}", refusal.code),

@@ -3,23 +3,21 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
-use tidings_model::{AppNo, CollapseKey, Dev, Limits, Position, RegNo};
+use tidings_model::{CollapseKey, Dev, Limits, Position, RegNo, TopicNo, UserNo};
 
 use super::{directory, put_meta, rows};
 use crate::ReadError;
 use crate::log::segment::io;
-use crate::views::{Cursor, Device, Kept, Key, Latest, Letter, Numbers, Receipt, Reg, Row, Rows, Scope, User};
+use crate::views::{Cursor, Device, Kept, Key, Latest, Letter, Numbers, Receipt, Reg, Row, Rows, Scope, Shelf, Stays, Topic, User};
 
 pub(super) struct Changes<'c> {
     conn: &'c Connection,
     rows: BTreeMap<Key, Row>,
     /// Cursors are raised without being read.
     raised: BTreeMap<Dev, Cursor>,
-    inbox: BTreeMap<(Dev, Position), Letter>,
-    wide: BTreeMap<(AppNo, Position), Letter>,
+    letters: BTreeMap<(Shelf, Position), Letter>,
     /// Who took whose place, of letters that earlier merges have written.
-    gone_inbox: BTreeMap<(Dev, Position), Position>,
-    gone_wide: BTreeMap<(AppNo, Position), Position>,
+    gone: BTreeMap<(Shelf, Position), Position>,
     told: BTreeMap<RegNo, bool>,
     before: Numbers,
     numbers: Numbers,
@@ -52,25 +50,14 @@ impl Rows for Changes<'_> {
         Ok(())
     }
 
-    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
-        self.inbox.insert((dev, at), letter);
+    fn wait(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        self.letters.insert((shelf, at), letter);
     }
 
-    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
-        self.wide.insert((app, at), letter);
-    }
-
-    fn supersede(&mut self, dev: Dev, at: Position, by: Position) {
-        match self.inbox.get_mut(&(dev, at)) {
+    fn supersede(&mut self, shelf: Shelf, at: Position, by: Position) {
+        match self.letters.get_mut(&(shelf, at)) {
             Some(letter) => letter.superseded_by = Some(by),
-            None => drop(self.gone_inbox.insert((dev, at), by)),
-        }
-    }
-
-    fn supersede_broadcast(&mut self, app: AppNo, at: Position, by: Position) {
-        match self.wide.get_mut(&(app, at)) {
-            Some(letter) => letter.superseded_by = Some(by),
-            None => drop(self.gone_wide.insert((app, at), by)),
+            None => drop(self.gone.insert((shelf, at), by)),
         }
     }
 
@@ -89,10 +76,8 @@ impl<'c> Changes<'c> {
             conn,
             rows: BTreeMap::new(),
             raised: BTreeMap::new(),
-            inbox: BTreeMap::new(),
-            wide: BTreeMap::new(),
-            gone_inbox: BTreeMap::new(),
-            gone_wide: BTreeMap::new(),
+            letters: BTreeMap::new(),
+            gone: BTreeMap::new(),
             told: BTreeMap::new(),
             before: numbers.clone(),
             numbers,
@@ -109,17 +94,11 @@ impl<'c> Changes<'c> {
             let mut raise = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = max(pos, excluded.pos), seen = max(seen, excluded.seen)")?;
             raise.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64])?;
         }
-        for ((app, at), letter) in &self.wide {
-            put_letter(conn, "INSERT INTO wide VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", app.0, *at, letter)?;
+        for ((shelf, at), letter) in &self.letters {
+            put_letter(conn, *shelf, *at, letter)?;
         }
-        for ((dev, at), letter) in &self.inbox {
-            put_letter(conn, "INSERT INTO inbox VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", dev.0, *at, letter)?;
-        }
-        for ((app, at), by) in &self.gone_wide {
-            mark_gone(conn, "UPDATE wide SET gone = ?3 WHERE a = ?1 AND pos = ?2", app.0, *at, *by)?;
-        }
-        for ((dev, at), by) in &self.gone_inbox {
-            mark_gone(conn, "UPDATE inbox SET gone = ?3 WHERE d = ?1 AND pos = ?2", dev.0, *at, *by)?;
+        for ((shelf, at), by) in &self.gone {
+            mark_gone(conn, *shelf, *at, *by)?;
         }
         for (reg, online) in &self.told {
             let sql = if *online { "INSERT INTO online VALUES(?1) ON CONFLICT DO NOTHING" } else { "DELETE FROM online WHERE r = ?1" };
@@ -144,18 +123,31 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
         (Key::Receipt(dev, at), Row::Receipt(receipt)) => put_receipt(conn, *dev, *at, receipt),
         (Key::Kept(key), Row::Kept(kept)) => put_kept(conn, key, kept),
         (Key::Latest(scope, key), Row::Latest(latest)) => put_latest(conn, *scope, key, *latest),
-        // A uid and a token are columns of the user and the registration.
-        (Key::Uid(..) | Key::Token(_), _) => Ok(()),
+        (Key::Topic(topic), Row::Topic(row)) => put_topic(conn, *topic, row),
+        (Key::Follows(user), Row::Follows(topics)) => put_follows(conn, *user, topics),
+        (Key::Stays(reg), Row::Stays(stays)) => put_stays(conn, *reg, stays),
+        // A uid, a token and a topic's name are columns of what they name.
+        (Key::Uid(..) | Key::Token(_) | Key::TopicNo(..), _) => Ok(()),
         (key, row) => Err(rusqlite::Error::ToSqlConversionFailure(format!("{key:?} is no key of {row:?}").into())),
     }
 }
 
-fn put_letter(conn: &Connection, sql: &str, of: u32, at: Position, letter: &Letter) -> rusqlite::Result<()> {
+fn put_letter(conn: &Connection, shelf: Shelf, at: Position, letter: &Letter) -> rusqlite::Result<()> {
+    let (sql, of) = match shelf {
+        Shelf::Wide(app) => ("INSERT INTO wide VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", app.0),
+        Shelf::Topic(topic) => ("INSERT INTO post VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", topic.0),
+        Shelf::Inbox(dev) => ("INSERT INTO inbox VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", dev.0),
+    };
     let by = letter.superseded_by.unwrap_or(Position::ZERO);
     conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, sql_time(letter.expires.0), letter.len, by.raw() as i64]).map(drop)
 }
 
-fn mark_gone(conn: &Connection, sql: &str, of: u32, at: Position, by: Position) -> rusqlite::Result<()> {
+fn mark_gone(conn: &Connection, shelf: Shelf, at: Position, by: Position) -> rusqlite::Result<()> {
+    let (sql, of) = match shelf {
+        Shelf::Wide(app) => ("UPDATE wide SET gone = ?3 WHERE a = ?1 AND pos = ?2", app.0),
+        Shelf::Topic(topic) => ("UPDATE post SET gone = ?3 WHERE t = ?1 AND pos = ?2", topic.0),
+        Shelf::Inbox(dev) => ("UPDATE inbox SET gone = ?3 WHERE d = ?1 AND pos = ?2", dev.0),
+    };
     conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, by.raw() as i64]).map(drop)
 }
 
@@ -210,8 +202,36 @@ fn put_latest(conn: &Connection, scope: Scope, key: &CollapseKey, latest: Latest
     put.execute(params![kind, of, key.as_str(), latest.at.raw() as i64, sql_time(latest.expires.0)]).map(drop)
 }
 
+fn put_topic(conn: &Connection, no: TopicNo, topic: &Topic) -> rusqlite::Result<()> {
+    let mut put =
+        conn.prepare_cached("INSERT INTO topic VALUES(?1, ?2, ?3, ?4) ON CONFLICT(t) DO UPDATE SET devices = excluded.devices")?;
+    put.execute(params![no.0, topic.app.0, topic.name.as_str(), topic.devices]).map(drop)
+}
+
+fn put_follows(conn: &Connection, user: UserNo, topics: &[TopicNo]) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM follow WHERE u = ?1")?.execute([user.0])?;
+    let mut put = conn.prepare_cached("INSERT INTO follow VALUES(?1, ?2)")?;
+    topics.iter().try_for_each(|topic| put.execute([user.0, topic.0]).map(drop))
+}
+
+fn put_stays(conn: &Connection, reg: RegNo, stays: &Stays) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM stay WHERE r = ?1")?.execute([reg.0])?;
+    let mut put = conn.prepare_cached("INSERT INTO stay VALUES(?1, ?2, ?3, ?4)")?;
+    for stay in stays.all() {
+        let until = stay.until.unwrap_or(Position::ZERO);
+        put.execute(params![reg.0, stay.topic.0, stay.since.raw() as i64, until.raw() as i64])?;
+    }
+    Ok(())
+}
+
 fn write_numbers(conn: &Connection, before: &Numbers, now: &Numbers) -> rusqlite::Result<()> {
-    for (key, before, now) in [("next_user", before.user, now.user), ("next_reg", before.reg, now.reg), ("next_dev", before.dev, now.dev)] {
+    let next = [
+        ("next_user", before.user, now.user),
+        ("next_reg", before.reg, now.reg),
+        ("next_dev", before.dev, now.dev),
+        ("next_topic", before.topic, now.topic),
+    ];
+    for (key, before, now) in next {
         if before != now {
             put_meta(conn, key, u64::from(now))?;
         }
