@@ -305,3 +305,5 @@ fn apply(maps: &mut Maps, log: &MemLog, upto: Position) {
 mod tenancy;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod topics;
