@@ -11,7 +11,7 @@ from harness.product import Product
 
 from .conftest import PYTHON, ROOT
 
-BUILT = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens"]
+BUILT = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens", "sendTopic"]
 UNSET = [None] * 5
 
 
@@ -102,6 +102,15 @@ def test_every_operation_that_is_there_does_what_its_http_form_does(door, client
         ("news", [{"data": {"a": 1}}]), ("app broadcast", [{"data": "all"}]), (device.token, [{"data": 2}]), (device.token, [{"data": 3}]),
         ("pair", [1, "b"])]
 
+    since = device.mark()
+    into = server.backend.call("PUT", "/v1/topics/sport/subscribers", {"uids": ["42"]})
+    assert into.json == {"results": [{"value": "42", "devices": 1}]}
+    topic = call(python, "sendTopic", "sport", "\"goal\"", 60, "t-1", "k", None, {"label": "g"})["value"]
+    assert (topic["state"], topic["devices"], topic["online"], topic["invalid"]) == ("accepted", 1, 1, [])
+    assert call(python, "sendTopic", "nobody is in it", "1")["value"]["devices"] == 0
+    device.wait(lambda fact: fact["on"] == "event", since=since)
+    assert [(fact["name"], fact["args"]) for fact in device.events(since)] == [(device.token, [{"data": "goal"}])]
+
     dry = call(python, "send", "42", "1", None, "r-9", None, None, {"dry_run": "true"})["value"]
     assert (dry["id"], dry["seq"], dry["devices"]) == ("", "", 1)
     assert call(python, "online", ["nobody", "42"])["value"] == ["42"]
@@ -147,7 +156,7 @@ def test_every_refusal_arrives_as_its_exception(door, client):
 
 def test_what_is_not_built_says_so(door, client):
     python = client(door().ice)
-    for op, args in [("sendTopic", ["news", "1"]), ("status", ["m1"]), ("recall", ["m1"])]:
+    for op, args in [("status", ["m1"]), ("recall", ["m1"])]:
         name, members = refused(python, op, *args)
         assert (name, members["reason"], members["id"]) == ("NotFound", "method_not_allowed", args[0])
         assert members["text"].startswith(f"{op} is not built yet")

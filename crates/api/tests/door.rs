@@ -16,6 +16,7 @@ mod door {
     mod messages;
     mod stream;
     mod timeline;
+    mod topics;
     mod users;
     mod waiting;
 }
