@@ -77,6 +77,7 @@ pub struct Counters {
     pub unregistered: u64,
     /// Device ids that two phones seem to share.
     pub copied_ids: u64,
+    /// Messages to topics too.
     pub broadcasts_written: u64,
     pub directs_written: u64,
     pub proofs: u64,

@@ -161,7 +161,7 @@ fn subject(call: &Call) -> &str {
 }
 
 /// The contract has it, this server does not. The code is that of a verb which is not there, so that nobody takes it for an
-/// answer about the message or topic named.
+/// answer about the message named.
 fn not_built(operation: &str) -> Failure {
     Failure::new(Code::MethodNotAllowed, format!("{operation} is not built yet; info().features names what is"))
 }
