@@ -77,10 +77,12 @@ impl Proving {
     /// A pong or a GET for everything up to a mark: to be counted when the client has stayed.
     pub(crate) fn hold(&mut self, mark: u64, proof: Proof, now: Moment) {
         let wait = if proof == Proof::Poll { HOLD_POLL } else { HOLD_PONG };
-        let held = Some(Held { mark, proof, due: now + wait });
+        let held = Held { mark, proof, due: now + wait };
         match &mut self.held {
-            [first @ None, _] => *first = held,
-            [_, second] => *second = held,
+            [first @ None, _] => *first = Some(held),
+            // An answer without a message (a heartbeat's pong) has mark 0: it says less than what waits, and takes nothing away.
+            [_, Some(second)] if second.mark > mark => second.due = held.due,
+            [_, second] => *second = Some(held),
         }
     }
 

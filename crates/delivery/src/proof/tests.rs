@@ -31,6 +31,17 @@ fn the_second_held_pong_swallows_later_ones_and_waits_for_itself() {
 }
 
 #[test]
+fn an_answer_that_says_less_takes_nothing_from_what_is_held() {
+    let mut proving = Proving::starting_at(at(0));
+    for (mark, now) in [(1, 1000), (3, 1020), (0, 1040)] {
+        proving.hold(mark, Proof::Poll, Moment(now));
+    }
+    assert_eq!(proving.held_mark(), 3);
+    assert_eq!(proving.ripe(Moment(1400)).map(|(mark, _)| mark), Some(1));
+    assert_eq!(proving.ripe(Moment(1440)).map(|(mark, _)| mark), Some(3));
+}
+
+#[test]
 fn who_leaves_has_not_stayed_for_what_is_held() {
     let mut proving = Proving::starting_at(at(0));
     proving.hold(1, Proof::Peer, Moment(1000));
