@@ -111,7 +111,7 @@ impl World {
             kind: *dice.pick(&Kind::ALL),
             uid: dice.below(3),
             in_query: dice.once_in(3),
-            addr: IpAddr::from([10, 0, 0, n as u8 + 1]),
+            addr: addr_of(n),
             life: None,
             twin: false,
             stalled: false,
@@ -950,6 +950,11 @@ pub const TOPICS: usize = 2;
 
 fn topic_of(topic: usize) -> TopicName {
     TopicName::trusted(&format!("t{topic}"))
+}
+
+/// An address that no other phone has.
+pub fn addr_of(phone: usize) -> IpAddr {
+    IpAddr::from([10, 0, (phone / 250) as u8, (phone % 250) as u8 + 1])
 }
 
 pub fn uid_of(uid: usize) -> Uid {

@@ -1,5 +1,8 @@
 //! Messages to topics: for who is in it where the message stands in the log, live or from the mailbox.
 
+use tidings_delivery::Config;
+use tidings_model::Limits;
+use tidings_sim::history;
 use tidings_sim::phone::Kind;
 use tidings_sim::script::{LISTEN_MS, Script};
 
@@ -109,4 +112,18 @@ fn a_message_to_a_topic_waits_its_turn_and_moves_the_cursor() {
         assert!(s.is_proven(0, 0, all[39]), "{kind:?}");
         s.end();
     }
+}
+
+#[test]
+fn more_sockets_than_one_slice_of_a_walk_hear_it() {
+    let config = history::config(None);
+    let limits = Limits { sockets_per_uid: 1000, ..config.limits };
+    let mut s = Script::configured(&[(Kind::Socket4, 0); 300], Config { limits, ..config });
+    (0..300).for_each(|phone| s.world.connect(phone));
+    s.pass(LISTEN_MS);
+    subscribe(&mut s, 0, true);
+    let (one, other) = (tell(&mut s), s.deliver(Some(0), 3600));
+    s.settle();
+    assert!((0..300).all(|phone| s.saw(phone) == [one, other]));
+    s.end();
 }

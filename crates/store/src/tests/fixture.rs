@@ -29,8 +29,11 @@ const NOW: u64 = 1_800_000_000_000;
 /// What the generator was told, line by line.
 const TOLD: &str = "told.txt";
 
+/// What happens in a folder's life.
+type Life = fn(&Running);
+
 /// One for each format of the views, with what a folder of its time could hold.
-const FIXTURES: [(&str, fn(&Running)); 2] = [("data-1", live), ("data-3", live_3)];
+const FIXTURES: [(&str, Life); 2] = [("data-1", live), ("data-3", live_3)];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)

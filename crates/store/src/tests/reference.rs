@@ -48,6 +48,7 @@ struct Socket {
     dev: Option<Dev>,
 }
 
+type Meant = (Option<Uid>, Result<Vec<RegNo>, Code>);
 type Facts<'a> = &'a [(Position, Millis, Fact)];
 
 pub(super) struct Reference {
@@ -168,10 +169,9 @@ impl Reference {
         self.topics.iter().position(|other| other == name).map(|index| TopicNo(index as u32))
     }
 
-    fn subscribe(&mut self, ask: &Subscribe, answer: &Answer, facts: Facts<'_>, context: &str) {
-        let topic = self.topic(&ask.topic).unwrap_or(TopicNo(self.topics.len() as u32));
-        let (mut expected, mut users, mut regs) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        let named: Vec<(Option<Uid>, Result<Vec<RegNo>, Code>)> = match &ask.who {
+    /// Whom each stands for: a user, and registrations.
+    fn subscribers(&self, who: &Subscribers) -> Vec<Meant> {
+        match who {
             Subscribers::Uids(uids) => uids
                 .iter()
                 .map(|uid| {
@@ -180,8 +180,13 @@ impl Reference {
                 })
                 .collect(),
             Subscribers::Tokens(tokens) => tokens.iter().map(|token| (None, self.named(token.as_str()).map(|reg| vec![reg]))).collect(),
-        };
-        for (uid, living) in named {
+        }
+    }
+
+    fn subscribe(&mut self, ask: &Subscribe, answer: &Answer, facts: Facts<'_>, context: &str) {
+        let topic = self.topic(&ask.topic).unwrap_or(TopicNo(self.topics.len() as u32));
+        let (mut expected, mut users, mut regs) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for (uid, living) in self.subscribers(&ask.who) {
             let full = |in_it: bool, topics: usize| ask.on && !in_it && topics >= self.limits.topics_per_device;
             let follows = |uid: &Uid| self.follows.iter().filter(|(follower, _)| follower == uid).count();
             let is_full = uid.as_ref().is_some_and(|uid| full(self.follows.contains(&(uid.clone(), topic)), follows(uid)));
