@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from harness.product import Product
 
 from .conftest import PYTHON, ROOT
 
-BUILT = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens", "sendTopic"]
+BUILT = ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "sendTopic", "status"]
 UNSET = [None] * 5
 
 
@@ -154,12 +155,70 @@ def test_every_refusal_arrives_as_its_exception(door, client):
     assert busy and busy[0][1]["reason"] == "rate_limited" and busy[0][1]["retryAfterMs"] > 0
 
 
-def test_what_is_not_built_says_so(door, client):
-    python = client(door().ice)
-    for op, args in [("status", ["m1"]), ("recall", ["m1"])]:
-        name, members = refused(python, op, *args)
-        assert (name, members["reason"], members["id"]) == ("NotFound", "method_not_allowed", args[0])
-        assert members["text"].startswith(f"{op} is not built yet")
+def status(client, id, until=lambda told: True):
+    """How a message stands, once it is as was wanted; each answer on the way adds up."""
+    end = time.monotonic() + 15
+    while True:
+        told = call(client, "status", id)["value"]
+        assert told["targets"] == told["counts"]["reached"] + told["waiting"] + sum(told["lost"].values()), told
+        assert told["waiting"] == sum(told["waitingWhy"].values()), told
+        if until(told) or time.monotonic() > end:
+            assert until(told), told
+            return told
+        time.sleep(0.05)
+
+
+def test_a_message_is_followed_through_its_life(door, client, phone):
+    server = door()
+    device = phone(server)
+    python = client(server.ice)
+    sent = call(python, "send", "42", "1", 60, None, "k", None, {"label": "g", "meta": "m"})["value"]
+    told = status(python, sent["id"], lambda told: told["state"] == "completed")
+    assert (told["id"], told["seq"], told["app"], told["targets"]) == (sent["id"], sent["seq"], "/", 1)
+    assert (told["createdMs"], told["expiresAtMs"]) == (sent["expiresAtMs"] - 60_000, sent["expiresAtMs"])
+    assert told["extra"] == {"collapse_key": "k", "label": "g", "meta": "m"}
+    assert {state: count for state, count in told["counts"].items() if count} == {"queued": 1, "sent": 1, "reached": 1}
+
+    since = device.mark()
+    device.order("disconnect")
+    device.wait_on("disconnected", since=since)
+    older, mistake = (call(python, "send", "42", "2", 60, None, collapse)["value"]["id"] for collapse in ("c", None))
+    told = status(python, older, lambda told: told["waitingWhy"] == {"offline": 1})
+    assert (told["state"], told["lost"], told["waiting"]) == ("active", {}, 1)
+    newer = call(python, "send", "42", "3", 60, None, "c")["value"]["id"]
+    assert status(python, older)["lost"] == {"superseded": 1}
+    assert call(python, "recall", mistake) == {"value": None}
+    assert call(python, "recall", mistake) == {"value": None}
+    told = status(python, mistake)
+    assert (told["state"], told["lost"], told["waiting"]) == ("recalled", {"recalled": 1}, 0)
+    since = device.connect(register_on_connect="42")
+    assert status(python, newer, lambda told: told["counts"]["reached"] == 1)["state"] == "completed"
+    assert [data for _, data in device.received(since)] == [3]
+
+    wide = call(python, "broadcast", "4", 60)["value"]["id"]
+    told = call(python, "status", wide)["value"]
+    assert (told["state"], told["targets"], told["counts"], told["waiting"], told["lost"]) == ("active", 1, {}, 0, {})
+    call(python, "recall", wide)
+    assert call(python, "status", wide)["value"]["state"] == "recalled"
+
+
+def test_a_message_that_is_not_there_or_not_ones_own_is_not_found(door, client):
+    server = door()
+    admin = key(server, ["admin"])
+    assert server.backend.call("POST", "/v1/apps", {"name": "/shop"}, {"Authorization": f"Bearer {admin}"}).status == 201
+    sender, reader, everyone = (key(server, [scope], admin) for scope in ("send", "read", "send:all"))
+    shop = key(server, ["send", "send:all", "read"], admin, "/shop")
+    python = client(server.ice)
+    id = call(python, "broadcast", "1", context={"token": everyone})["value"]["id"]
+    for other in (id, "01900000-0000-7000-8000-000000000000", "m1", ""):
+        for op in ("status", "recall"):
+            name, members = refused(python, op, other, context={"token": shop})
+            assert (name, members["reason"], members["id"]) == ("NotFound", "not_found", other)
+    assert code(python, "recall", id, context={"token": reader}) == ("Unauthorized", "scope_denied")
+    assert code(python, "recall", id, context={"token": sender}) == ("Unauthorized", "scope_denied")
+    assert code(python, "status", id, context={"token": sender}) == ("Unauthorized", "scope_denied")
+    assert call(python, "recall", id, context={"token": everyone}) == {"value": None}
+    assert call(python, "status", id, context={"token": reader})["value"]["state"] == "recalled"
 
 
 def test_other_objects_facets_operations_and_modes_are_refused_and_the_connection_lives(door, client):

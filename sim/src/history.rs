@@ -64,6 +64,7 @@ fn live(world: &mut World) -> Result<Outcome, String> {
     // Twins may take over each other's mail: the server cannot know better.
     let twins: Vec<usize> = (0..world.phones.len()).filter(|phone| world.phones[*phone].twin).collect();
     world.model.nothing_is_lost(world.time(), &twins)?;
+    world.model.every_message_ends(world.time())?;
     let seen = world.model.seen.values().map(Vec::len).sum();
     Ok(Outcome { messages: world.model.sent.len(), seen, repeats: world.repeats })
 }
@@ -78,6 +79,10 @@ fn step(world: &mut World) {
                 0..2 => world.publish(None, ttl),
                 2..4 => world.publish(Some(uid), ttl),
                 _ => world.publish_to_topic(uid % TOPICS, ttl),
+            }
+            if world.dice.once_in(6) {
+                let n = world.dice.below(world.model.sent.len());
+                world.recall(n);
             }
         }
         12..24 => world.decide(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_model::{Dev, Millis, Position};
+use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Published, Reported, Targets};
 
 /// A message as the backend knows it; its data is its number.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Sent {
     pub expires: Millis,
     /// The backend was told that it is stored.
     pub acknowledged: bool,
+    /// Where the log says that its backend took it back.
+    pub recalled: Option<Position>,
 }
 
 /// One phone as one user: what is owed to it begins at `born`.
@@ -57,6 +59,10 @@ pub struct Model {
     pub members: BTreeMap<(usize, usize), BTreeMap<Position, bool>>,
     /// By phone, in the order its handler ran.
     pub seen: BTreeMap<usize, Vec<Seen>>,
+    /// Direct messages by device, with when nobody gets them any more; proven; ended.
+    directs: BTreeMap<(Dev, Position), Millis>,
+    proven: BTreeSet<(Dev, Position)>,
+    ended: BTreeMap<(Dev, Position), End>,
 }
 
 impl Model {
@@ -77,10 +83,59 @@ impl Model {
         }
     }
 
+    /// What the log tells of messages: an end at most once, and never behind a proof.
+    pub fn hear(&mut self, entry: &Entry) -> Result<(), String> {
+        match &*entry.fact {
+            Fact::Published(Published { targets: Targets::Devices(devs), expires, .. }) => {
+                self.directs.extend(devs.iter().map(|dev| ((*dev, entry.at), *expires)));
+            }
+            Fact::Proven(proven) => self.proven.extend(proven.direct.iter().map(|direct| (direct.dev, direct.message))),
+            Fact::Reported(Reported { dev: Some(dev), message: Some(message), state: Some(_), .. }) => {
+                self.proven.insert((*dev, *message));
+            }
+            Fact::Recalled(recalled) => {
+                let taken_back = self.sent.iter_mut().filter(|sent| sent.at == Some(recalled.message));
+                taken_back.for_each(|sent| sent.recalled = Some(entry.at));
+            }
+            Fact::Ended(ended) => {
+                for (message, dev, end) in &ended.direct {
+                    let is_first = self.ended.insert((*dev, *message), *end).is_none();
+                    if !is_first || self.proven.contains(&(*dev, *message)) {
+                        return Err(format!("message {message:?} ends ({end:?}) for {dev:?} though it had ended or was proven"));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// How many direct messages have ended without a proof.
+    pub fn ended(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// The log is told from its beginning.
+    pub fn hear_anew(&mut self) {
+        self.directs.clear();
+        self.proven.clear();
+        self.ended.clear();
+    }
+
+    /// Every direct message that nobody can get any more was proven, or has ended.
+    pub fn every_message_ends(&self, now: Millis) -> Result<(), String> {
+        let over = self.directs.iter().filter(|(_, expires)| expires.after_s(11) < now).map(|(key, _)| key);
+        match over.clone().find(|key| !self.proven.contains(key) && !self.ended.contains_key(key)) {
+            Some((dev, message)) => Err(format!("nobody was told what became of message {message:?} on {dev:?}")),
+            None => Ok(()),
+        }
+    }
+
     /// Stored messages for `who` in (born, upto].
     fn owed(&self, who: Identity, upto: Position) -> impl Iterator<Item = (usize, &Sent)> {
         let born = self.born.get(&who).copied().unwrap_or(upto);
-        let wanted = move |sent: &Sent| sent.at.is_some_and(|at| at > born && at <= upto) && self.is_for(sent, who.uid);
+        let wanted =
+            move |sent: &Sent| sent.recalled.is_none() && sent.at.is_some_and(|at| at > born && at <= upto) && self.is_for(sent, who.uid);
         self.sent.iter().enumerate().filter(move |(_, sent)| wanted(sent))
     }
 
@@ -108,7 +163,14 @@ impl Model {
     }
 
     /// Order per device, no repeat on one connection (but where the server was in doubt), nothing to the wrong socket.
-    pub fn see(&mut self, phone: usize, uids: &[usize], seen: Seen, written: Millis, doubt: Doubt) -> Result<(), String> {
+    pub fn see(
+        &mut self,
+        phone: usize,
+        uids: &[usize],
+        seen: Seen,
+        (written, known): (Millis, Position),
+        doubt: Doubt,
+    ) -> Result<(), String> {
         let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
         let is_for_all = (sent.uid, sent.topic) == (None, None);
         if !is_for_all && !uids.iter().any(|uid| self.is_for(sent, *uid)) {
@@ -117,6 +179,9 @@ impl Model {
         let slack_ms = if doubt.on_its_way || sent.fleeting { ON_ITS_WAY_MS } else { 0 };
         if written.0 > sent.expires.0.saturating_add(slack_ms) {
             return Err(format!("phone {phone} got message {} written at {written:?}, it expired at {:?}", seen.message, sent.expires));
+        }
+        if !doubt.on_its_way && sent.recalled.is_some_and(|at| at <= known) {
+            return Err(format!("phone {phone} got message {}, written when its worker knew that it was taken back", seen.message));
         }
         let record = self.seen.entry(phone).or_default();
         let here = record.iter().filter(|earlier| earlier.connection == seen.connection);

@@ -227,7 +227,7 @@ impl Script {
 /// As the phone would read it: frames with their heads, bodies of answers behind their status.
 fn text(down: &Down) -> String {
     match down {
-        Down::Bytes(bytes, _) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Down::Bytes(bytes, ..) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Down::Answer(response) => {
             let location = response.location.as_deref().unwrap_or_default();
             format!("{} {location}{}", response.status, String::from_utf8_lossy(&response.body))

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use tidings_engineio::{Response, Sid};
+use tidings_model::Position;
 
 /// On its way to the server.
 #[derive(Clone, Debug)]
@@ -29,8 +30,8 @@ pub enum Up {
 /// On its way to the phone.
 #[derive(Clone, Debug)]
 pub enum Down {
-    /// Written at this moment (ms).
-    Bytes(Bytes, u64),
+    /// Written at this moment (ms), by a worker that had dealt with the log so far.
+    Bytes(Bytes, u64, Position),
     ProbeBytes(Bytes),
     Answer(Response),
     /// The answer to a POST: nothing to be learnt.

@@ -8,8 +8,8 @@ use tidings_delivery::{Client, Config, Found, Output, Query, Registration, Roste
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Refusal, RegNo, Request, SocketId,
-    Subscribe, Subscribers, Target, TopicName, TopicNo, Uid,
+    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Recall, Refusal, RegNo, Request,
+    SocketId, Subscribe, Subscribers, Target, TopicName, TopicNo, Uid,
 };
 use tidings_store::{Appended, Fault, MemStore};
 
@@ -80,8 +80,12 @@ pub struct World {
     pub repeats: u64,
     /// A worker gave messages again because it did not know whether they had met a listener.
     restarted: bool,
-    /// When the frame that a phone reads now was written.
-    written: Option<Millis>,
+    /// When the frame that a phone reads now was written, and how far its worker had dealt with the log before.
+    written: Option<(Millis, Position)>,
+    /// By worker: how far it had dealt with the log when all that came of it was written.
+    known: Vec<Position>,
+    /// The model has heard the log up to here.
+    heard: Position,
     /// What happened, where somebody wants to read it.
     pub trace: Option<Vec<String>>,
     /// What the workers asked, where somebody wants to check it.
@@ -146,6 +150,8 @@ impl World {
             repeats: 0,
             restarted: false,
             written: None,
+            known: Vec::new(),
+            heard: Position::ZERO,
             trace: None,
             journal: None,
             config,
@@ -164,6 +170,7 @@ impl World {
                 Roster::new(config, Millis(START), start, (*self.store.directory()).clone())
             })
             .collect();
+        self.known = vec![start; workers];
         self.wakes = vec![BTreeMap::new(); workers];
         self.feeds = (0..workers).map(|_| VecDeque::new()).collect();
     }
@@ -217,10 +224,17 @@ impl World {
             at: None,
             expires: self.time().after_s(u64::from(ttl_s)),
             acknowledged: false,
+            recalled: None,
         });
         let content = dress(Json::trusted(n.to_string()));
         let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, content) };
         self.ask(Asked::Publish(n), Request::Publish(draft));
+    }
+
+    /// Takes a message back, if its backend knows it.
+    pub fn recall(&mut self, n: usize) {
+        let Some(message) = self.model.sent.get(n).filter(|sent| sent.acknowledged).and_then(|sent| sent.at) else { return };
+        self.command(Request::Recall(Recall { app: AppNo::DEFAULT, message, by: None }));
     }
 
     /// What a backend asks of a user; its answer is of no matter here.
@@ -240,6 +254,7 @@ impl World {
     pub fn decide(&mut self) {
         let time = self.time();
         self.store.timers(time);
+        self.store.end(time);
         self.store.decide(time);
     }
 
@@ -257,6 +272,17 @@ impl World {
             }
         }
         self.answers.extend(answers);
+        self.follow_log();
+    }
+
+    /// What the log has come to say of messages, whomever it concerns.
+    fn follow_log(&mut self) {
+        let news = self.store.read(self.heard, Position::from_raw(u64::MAX));
+        self.heard = news.upto.max(self.heard);
+        for entry in &news.entries {
+            let verdict = self.model.hear(entry);
+            self.fail(verdict);
+        }
     }
 
     /// Which message got which position.
@@ -308,9 +334,12 @@ impl World {
         }
         self.sockets.clear();
         // What was stored and never told is in the log.
+        self.model.hear_anew();
+        self.heard = Position::ZERO;
         let whole = self.store.read(Position::ZERO, Position::from_raw(u64::MAX));
         let upto = whole.upto;
         self.learn(&FeedItem { prev: upto, batch: Arc::new(whole) });
+        self.follow_log();
         self.start_workers();
     }
 
@@ -454,6 +483,11 @@ impl World {
     }
 
     fn drain_outputs(&mut self, worker: usize) {
+        self.write_outputs(worker);
+        self.known[worker] = self.rosters[worker].processed().max(self.known[worker]);
+    }
+
+    fn write_outputs(&mut self, worker: usize) {
         while let Some(output) = self.rosters[worker].poll_output(self.now) {
             match output {
                 Output::Do(slot, action) => self.act(worker, slot, action),
@@ -521,6 +555,8 @@ impl World {
             | Request::Leave(_)
             | Request::Report(_)
             | Request::Overflow(_)
+            | Request::End(_)
+            | Request::Recall(_)
             | Request::Emit(_)
             | Request::Publish(_)
             | Request::Count(_)
@@ -571,7 +607,7 @@ impl World {
         let len = bytes.len();
         let w = &mut self.wires[wire];
         w.down_bytes += len;
-        w.down.push_back(Down::Bytes(bytes, self.now.0));
+        w.down.push_back(Down::Bytes(bytes, self.now.0, self.known[worker]));
         if w.down_bytes > WINDOW && !w.blocked {
             w.blocked = true;
             self.rosters[worker].handle_input(self.now, slot, Input::Blocked);
@@ -618,15 +654,15 @@ impl World {
         }
         let Some(down) = self.wires[wire].down.pop_front() else { return };
         self.written = None;
-        if let Down::Bytes(bytes, at) = &down {
-            self.written = Some(Millis(START + at));
+        if let Down::Bytes(bytes, at, known) = &down {
+            self.written = Some((Millis(START + at), *known));
             self.drained(wire, bytes.len());
         }
         self.note(|| format!("phone {phone} wire {wire} <- {}", short(&down)));
         let (mut up, mut heard) = (Vec::new(), Vec::new());
         let Some(life) = self.phones[phone].life.as_mut().filter(|life| life.wire == wire) else { return };
         match down {
-            Down::Bytes(bytes, _) => life.take_frames(&bytes, &mut up, &mut heard),
+            Down::Bytes(bytes, ..) => life.take_frames(&bytes, &mut up, &mut heard),
             Down::ProbeBytes(bytes) if life.probing => life.take_frames(&bytes, &mut up, &mut heard),
             Down::Answer(response) => {
                 life.take_answer(&response, &mut up, &mut heard);
@@ -706,7 +742,7 @@ impl World {
                     phone,
                     &uids,
                     seen,
-                    written.unwrap_or(time),
+                    written.unwrap_or((time, Position::ZERO)),
                     Doubt { restarted: self.restarted, unnumbered, on_its_way: !on_socket || self.phones[phone].kind.polls() },
                 );
                 self.fail(verdict);
@@ -937,7 +973,7 @@ fn make_twins(phones: &mut [Phone]) {
 
 fn short(down: &Down) -> String {
     match down {
-        Down::Bytes(bytes, _) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Down::Bytes(bytes, ..) | Down::ProbeBytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Down::Answer(response) => format!("{} {}", response.status, String::from_utf8_lossy(&response.body)),
         Down::Ok => "ok".to_owned(),
         Down::Died => "GET died".to_owned(),

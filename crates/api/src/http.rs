@@ -38,6 +38,7 @@ pub(crate) mod metrics;
 mod path;
 mod prefer;
 mod query;
+mod recall;
 pub(crate) mod routes;
 mod timeline;
 mod topics;

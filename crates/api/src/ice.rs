@@ -21,6 +21,7 @@ use crate::http::answer::RequestIds;
 mod message;
 mod raised;
 mod service;
+mod status;
 
 /// What the door is built from.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ mod door {
     mod matrix;
     mod message;
     mod messages;
+    mod recall;
     mod stream;
     mod timeline;
     mod topics;

@@ -9,6 +9,7 @@ use tidings_model::{ClientEvent, Dev, DirectProof, Directory, MessageId, Millis,
 use crate::config::Config;
 use crate::output::{Heard, Output};
 use crate::rate::Questions;
+use crate::recalls::Recalls;
 use crate::stream::Item;
 
 pub(crate) struct Context<'c> {
@@ -22,6 +23,7 @@ pub(crate) struct Context<'c> {
     pub(crate) processed: Position,
     /// Bytes that may still wait in memory on this worker.
     pub(crate) budget: &'c mut usize,
+    pub(crate) recalls: &'c Recalls,
     pub(crate) questions: &'c mut Questions,
     pub(crate) dice: &'c mut Dice,
     pub(crate) out: &'c mut VecDeque<Output>,

@@ -15,6 +15,7 @@ mod pattern;
 mod proof;
 mod query;
 mod rate;
+mod recalls;
 mod roster;
 mod session;
 mod slab;

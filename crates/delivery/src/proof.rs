@@ -56,6 +56,11 @@ impl Proving {
         self.directs.push_back((at, time));
     }
 
+    /// It was taken back before it left.
+    pub(crate) fn forget(&mut self, at: Position) {
+        self.directs.retain(|(other, _)| *other != at);
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.directs.len() >= DIRECTS_MAX
     }
@@ -152,6 +157,13 @@ impl Outstanding {
             Self::None => Self::One(at),
             Self::One(_) | Self::Many => Self::Many,
         };
+    }
+
+    /// It was taken back before it left.
+    pub(crate) fn forget(&mut self, at: Position) {
+        if *self == Self::One(at) {
+            *self = Self::None;
+        }
     }
 
     /// Ends all outstanding ones; the one, if it was exactly one.

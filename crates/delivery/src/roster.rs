@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::context::{Context, Dice, Effect};
 use crate::output::{Heard, Output, Query, Saying, Ticket};
 use crate::rate::{Questions, Rate};
+use crate::recalls::Recalls;
 use crate::session::{Member, Peer, Phase, Session};
 use crate::slab::Slab;
 use proofs::Saving;
@@ -146,6 +147,7 @@ pub struct Roster {
     walking: Option<AppNo>,
     backlog: facts::Backlogs,
     budget: usize,
+    recalls: Recalls,
     questions: Questions,
     dice: Dice,
     out: VecDeque<Output>,
@@ -177,6 +179,7 @@ impl Roster {
             walking: None,
             backlog: VecDeque::new(),
             budget: config.limits.queue_bytes_total / config.workers.max(1),
+            recalls: Recalls::default(),
             questions: Questions::default(),
             dice: Dice(config.seed ^ u64::from(config.worker) << 32),
             out: VecDeque::new(),
@@ -279,17 +282,17 @@ impl Roster {
     fn with(&mut self, now: Moment, slot: u32, f: impl FnOnce(&mut Session, &mut Context<'_>)) {
         // The session is lent its context beside the slab, so both are borrowed apart.
         let time = self.time(now);
-        let Self { config, apps, sessions, processed, budget, questions, dice, out, effects, .. } = self;
+        let Self { config, apps, sessions, processed, budget, recalls, questions, dice, out, effects, .. } = self;
         let Some(session) = sessions.get_mut(slot) else { return };
-        let mut cx = Context { now, time, config, apps, slot, processed: *processed, budget, questions, dice, out, effects };
+        let mut cx = Context { now, time, config, apps, slot, processed: *processed, budget, recalls, questions, dice, out, effects };
         f(session, &mut cx);
         self.apply(now, slot);
     }
 
     fn context(&mut self, now: Moment, slot: u32) -> Context<'_> {
         let time = self.time(now);
-        let Self { config, apps, processed, budget, questions, dice, out, effects, .. } = self;
-        Context { now, time, config, apps, slot, processed: *processed, budget, questions, dice, out, effects }
+        let Self { config, apps, processed, budget, recalls, questions, dice, out, effects, .. } = self;
+        Context { now, time, config, apps, slot, processed: *processed, budget, recalls, questions, dice, out, effects }
     }
 
     fn apply(&mut self, now: Moment, slot: u32) {
@@ -466,6 +469,8 @@ impl Roster {
         let processed = self.processed;
         if let Some(session) = self.sessions.get_mut(slot) {
             session.stream.arrive(processed);
+            // Where it was, the log may not have been read as far as here.
+            self.recalls.iter().for_each(|message| session.withdraw(message, &mut self.budget));
         }
         if self.is_gone(slot) {
             self.with(now, slot, |session, cx| session.expel(cx, true));

@@ -140,7 +140,7 @@ impl Stream {
     }
 
     /// Messages in the queue.
-    fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.rest.as_ref().map_or(0, |rest| rest.queue.len())
     }
 
@@ -187,8 +187,8 @@ impl Stream {
         Offer::Later
     }
 
-    /// What waits in memory and has been replaced is not written any more.
-    fn forget(&mut self, replaced: &[Position], budget: &mut usize) {
+    /// What waits in memory and has been replaced, or taken back, is not written any more.
+    pub(crate) fn forget(&mut self, replaced: &[Position], budget: &mut usize) {
         let Some(rest) = &mut self.rest else { return };
         rest.queue.retain(|item| !replaced.contains(&item.at));
         let left = rest.queue.iter().map(Item::bytes).sum();

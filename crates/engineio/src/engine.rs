@@ -212,6 +212,14 @@ impl Engine {
         }
     }
 
+    /// Takes back the message with this mark, if no GET has fetched it yet. True if it was there.
+    pub fn withdraw(&mut self, mark: u64) -> bool {
+        let Wire::Polling(poller) = &mut self.wire else { return false };
+        let before = poller.queue.len();
+        poller.queue.retain(|queued| queued.mark != Some(mark));
+        poller.queue.len() < before
+    }
+
     /// The client was sent to a number of ours and has never come back with one.
     pub fn never_followed(&self) -> bool {
         matches!(&self.wire, Wire::Polling(poller) if poller.ledger.never_followed())

@@ -15,7 +15,7 @@ pub enum Answer {
     Closed(u32),
     /// Subscribe: for each who was named, in that order, the devices that are in it now or have left it; or why not.
     Subscribed(Vec<Result<u32, crate::Refusal>>),
-    /// Leave, Prove, Report, Overflow, Emit, Erase, what is removed: done (and durable where it made a fact).
+    /// Leave, Prove, Report, Overflow, End, Emit, Erase, Recall, what is removed: done (and durable where it made a fact).
     Done,
     Refused(crate::Refusal),
 }

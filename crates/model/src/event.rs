@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tidings_json::Json;
 
-use crate::{AppName, DeviceId, EventName, MessageId, Millis, Position, Proof, State, Token, Uid};
+use crate::{AppName, DeviceId, End, EventName, MessageId, Millis, Position, Proof, State, Token, Uid};
 
 /// `<seq>-<n>`: the n-th item of the fact at `seq`. Fixed for ever, so it dedupes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,8 +89,17 @@ pub struct Told {
     pub proof: Option<Proof>,
     pub status: Option<Json>,
     pub inferred: bool,
+    /// How it ended; `state` and `proof` are absent then.
+    pub reason: Option<End>,
     /// What its sender gave the message to come back.
     pub meta: Option<Arc<str>>,
+}
+
+impl Told {
+    /// The state as it is told: how far the message came, or how it ended.
+    pub fn state(&self) -> Option<&'static str> {
+        self.reason.map(End::as_str).or(self.state.map(State::as_str))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tidings_json::Json;
 
 use crate::{
-    ApiKey, App, AppNo, Content, Dev, DeviceId, EventName, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof, RegNo,
-    State, Target, Targets, Token, TopicName, TopicNo, Uid, UserNo,
+    ApiKey, App, AppNo, Content, Dev, DeviceId, End, EventName, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof,
+    RegNo, State, Target, Targets, Token, TopicName, TopicNo, Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub enum Fact {
     Proven(Proven),
     Reported(Reported),
     Overflowed(Overflowed),
+    Recalled(Recalled),
+    Ended(Ended),
     ClientEvent(ClientEvent),
 }
 
@@ -200,6 +202,22 @@ pub struct ClientEvent {
     pub event_name: EventName,
     /// An array: the event's arguments as they came.
     pub args: Json,
+}
+
+/// A message is taken back: who has not been given it never gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    pub message: Position,
+    /// None: asked without a key.
+    pub by: Option<KeyId>,
+    /// The devices that a direct message was for; None: it was for many, each of whom no longer wants it.
+    pub devs: Option<Vec<Dev>>,
+}
+
+/// Direct messages that ended for a device which is not proven to have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    pub direct: Vec<(Position, Dev, End)>,
 }
 
 /// A read found more than a mailbox may hold: `count` messages in (after, upto] were cut.

@@ -25,8 +25,8 @@ pub use claim::{Claim, Secret, Verdict};
 pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{
-    ClientEvent, DirectProof, Disconnected, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Registered, Replaced, Reported,
-    Started, Subscribed, Unregistered, Why,
+    ClientEvent, DirectProof, Disconnected, Ended, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Recalled, Registered,
+    Replaced, Reported, Started, Subscribed, Unregistered, Why,
 };
 pub use feed::{Batch, Entry, FeedItem};
 pub use ids::{AppNo, Dev, Print, RegNo, SocketId, TopicNo, UserNo, worker_of};
@@ -35,8 +35,8 @@ pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
 pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strictness, Target, Targets};
 pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, TopicName, Uid};
 pub use position::{Millis, Position};
-pub use proof::{Proof, State};
-pub use request::{Adopt, Leave, Named, Proofs, Register, Report, Request, Subscribe, Subscribers};
+pub use proof::{End, Proof, State};
+pub use request::{Adopt, Leave, Named, Proofs, Recall, Register, Report, Request, Subscribe, Subscribers};
 pub use tenancy::{Administer, ApiKey, App, AppChange, Directory, KeyChange, KeyId, NewApp, NewKey, Scope, Scopes, SecretHash};
 
 #[cfg(test)]

@@ -20,6 +20,41 @@ impl State {
     }
 }
 
+/// How a message ended for a device that is not proven to have it. A proof that comes later wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    Expired = 1,
+    /// A newer one with its collapse key took its place.
+    Superseded = 2,
+    /// Its sender took it back.
+    Recalled = 3,
+    /// Its mailbox held more than a mailbox may.
+    Overflow = 4,
+    /// The device's registration, or the device, has ended.
+    Unregistered = 5,
+    /// The device said that it failed.
+    Failed = 6,
+}
+
+impl End {
+    pub const ALL: [Self; 6] = [Self::Expired, Self::Superseded, Self::Recalled, Self::Overflow, Self::Unregistered, Self::Failed];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Recalled => "recalled",
+            Self::Overflow => "overflow",
+            Self::Unregistered => "unregistered",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| *end as u8 == number)
+    }
+}
+
 /// Why we believe that a device has a message; docs/DELIVERY.md has the grades. A later one is stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Proof {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 
 use crate::{
-    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, MessageId, Overflowed, Position, Print, RegNo, SocketId, Token,
-    TopicName, Uid,
+    Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, KeyId, MessageId, Overflowed, Position, Print, RegNo, SocketId,
+    Token, TopicName, Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub enum Request {
     Prove(Proofs),
     Report(Report),
     Overflow(Overflowed),
+    /// Direct messages whose end the views find due, with the devices that wait for them.
+    End(Vec<(Dev, Position)>),
     /// An event of an app for its business server.
     Emit(ClientEvent),
     Publish(Draft),
@@ -29,8 +31,18 @@ pub enum Request {
     Disconnect(Named),
     /// Forgets a user.
     Erase(Named),
+    Recall(Recall),
     /// Who is in a topic; answered by [`crate::Answer::Subscribed`].
     Subscribe(Subscribe),
+}
+
+/// Takes a message back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recall {
+    pub app: AppNo,
+    pub message: Position,
+    /// None: asked without a key.
+    pub by: Option<KeyId>,
 }
 
 /// A backend takes devices into a topic, or out of it.

@@ -27,14 +27,14 @@ pub fn data(what: &What) -> String {
     match what {
         What::Registered { who, first } => whom(&mut data, who).raw("platform", "null").raw("app_version", "null").raw("first", first),
         What::Unregistered { who } | What::Online { who } | What::Offline { who } => whom(&mut data, who),
-        What::Reported(Told { who, message, state, proof, status, inferred, meta }) => {
+        What::Reported(told @ Told { who, message, state: _, proof, status, inferred, reason, meta }) => {
             data.text_or_null("message_id", message.map(|id| id.to_string()).as_deref());
             whom(&mut data, who)
-                .text_or_null("state", state.map(|state| state.as_str()))
+                .text_or_null("state", told.state())
                 .text_or_null("proof", proof.map(|proof| proof.as_str()))
                 .raw_or_null("status", status.as_ref())
                 .raw("inferred", inferred)
-                .raw("reason", "null")
+                .text_or_null("reason", reason.map(|end| end.as_str()))
                 .text_or_null("meta", meta.as_deref())
         }
         What::Emitted { who, event_name, args } => whom(&mut data, who).text("event_name", event_name.as_str()).raw("args", args),

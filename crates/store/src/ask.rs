@@ -5,10 +5,12 @@ use std::fmt;
 use tidings_model::{Answer, AppNo, Event, EventId, EventType, Page, Position};
 
 mod registrations;
+mod standing;
 mod timeline;
 
 pub use registrations::{Depth, Mailbox, Registration, TokenNames, UsersQuery};
-pub use timeline::{Fate, Happened, Happening, Loss, Outcome, Timeline, TimelineQuery, Whom};
+pub use standing::{Shares, Standing, Whole};
+pub use timeline::{Fate, Happened, Happening, Outcome, Timeline, TimelineQuery, Whom};
 
 /// Two ways in, taken in turn, so that neither side can starve the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,8 +16,8 @@ mod views;
 mod writer;
 
 pub use ask::{
-    Depth, EventPage, EventQuery, EventsError, Fate, Happened, Happening, Lane, Loss, Mailbox, Outcome, PageReply, ReadError, Registration,
-    Reply, Timeline, TimelineQuery, TokenNames, UsersQuery, Whom,
+    Depth, EventPage, EventQuery, EventsError, Fate, Happened, Happening, Lane, Mailbox, Outcome, PageReply, ReadError, Registration,
+    Reply, Shares, Standing, Timeline, TimelineQuery, TokenNames, UsersQuery, Whole, Whom,
 };
 pub use backup::{Backup, BackupError, backup, newest_time, restore};
 pub use log::folder::holder;

@@ -85,6 +85,7 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
             u64::MAX
         }
         Fact::Subscribed(_) => u64::MAX,
+        Fact::Recalled(_) => u64::MAX,
         Fact::AppPut(_) | Fact::AppGone(_) => u64::MAX,
         Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
         Fact::Started(_)
@@ -93,6 +94,7 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
         | Fact::Proven(_)
         | Fact::Reported(_)
         | Fact::Overflowed(_)
+        | Fact::Ended(_)
         | Fact::ClientEvent(_) => 0,
     };
     Entry { at, time, fact, concerns }

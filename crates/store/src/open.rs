@@ -13,7 +13,7 @@ use crate::log::segments::{Segments, Sizes};
 use crate::log::{AppendError, Bounds, Log};
 use crate::shell::archivist::{self, Archivist};
 use crate::shell::writing::{Channels, Writing};
-use crate::shell::{Asker, Disk, LANE, Shared, Source, Time, applier, committer, keeper, notifier, readers, spawn};
+use crate::shell::{Asker, Disk, LANE, Shared, Source, Time, applier, committer, ender, keeper, notifier, readers, spawn};
 use crate::snapshot::Snapshots;
 use crate::store::Inner;
 use crate::views::state::{Ground, MergeError, State, StateReader};
@@ -407,6 +407,12 @@ impl Threads {
         let (pages, wanted) = bounded(readers::WAITING);
         let mut reading = start_reading(&shared, &asker, &wanted)?;
         let (keeping, keeper_until) = bounded(0);
+        // Under a clock that a test moves, the test asks for the ends too.
+        if shared.time.passes() {
+            let (asker, shared_too, ender_until) = (asker.clone(), shared.clone(), keeper_until.clone());
+            let state = StateReader::open(&shared.state)?;
+            reading.push(spawn("ender", &shared, move || ender::run(&asker, &shared_too, &state, &ender_until))?);
+        }
         if let Some(log) = segments.clone() {
             let shared_too = shared.clone();
             let archivist = Archivist::new(shared.clone(), log.clone())?;

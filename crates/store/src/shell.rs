@@ -1,7 +1,7 @@
 //! The threads around the pure writer, and what they share.
 //!
 //! writer: decides. committer: appends. notifier: feed, then answers, in the order of the log. applier: merges the views.
-//! readers: pages. keeper: checkpoints and sealed segments. archivist: snapshots, and trimming. Every queue between them is bounded; every thread has an owner.
+//! readers: pages. ender: finds messages whose end is due. keeper: checkpoints and sealed segments. archivist: snapshots, and trimming. Every queue between them is bounded; every thread has an owner.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +21,7 @@ use crate::{Health, Lane, OpenError, ReadError, Reply};
 pub(crate) mod applier;
 pub(crate) mod archivist;
 pub(crate) mod committer;
+pub(crate) mod ender;
 pub(crate) mod keeper;
 pub(crate) mod notifier;
 mod progress;

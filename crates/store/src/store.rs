@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Sender, TrySendError};
 use tidings_model::{
-    AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, Millis, Position, Request, Token, TopicName,
+    AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, MessageId, Millis, Position, Published,
+    Request, Token, TopicName,
 };
 
 use crate::shell::readers::Wanted;
 use crate::shell::{Asker, Shared, lock};
 use crate::views::state::StateReader;
-use crate::views::{Base, Key, Row, events, timeline, users};
+use crate::views::{Base, Key, Row, events, standing, timeline, users};
 use crate::{
-    Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Timeline, TimelineQuery, TokenNames,
-    UsersQuery,
+    Depth, EventPage, EventQuery, EventsError, Lane, PageReply, ReadError, Registration, Reply, Standing, Timeline, TimelineQuery,
+    TokenNames, UsersQuery,
 };
 
 /// Whether facts can be taken.
@@ -188,6 +189,18 @@ impl Store {
     /// Devices that are in a topic. Blocks likewise.
     pub fn devices_in(&self, app: AppNo, topic: &TopicName) -> Result<u32, ReadError> {
         self.steadily(|state| users::devices_in(state, app, topic))
+    }
+
+    /// A message of `app` by its id, as far as the log is kept. Blocks on the disk.
+    pub fn find(&self, app: AppNo, id: MessageId) -> Result<Option<(Position, Arc<Published>)>, ReadError> {
+        Ok(self.inner.shared.log.find(id)?.filter(|(_, message)| message.app == app))
+    }
+
+    /// How a message of `app` stands. Blocks on the disk and until the views have followed.
+    pub fn standing(&self, app: AppNo, id: MessageId) -> Result<Option<Standing>, ReadError> {
+        let Some((at, message)) = self.find(app, id)? else { return Ok(None) };
+        let now = self.now();
+        self.steadily(|state| standing::standing(state, at, message, now)).map(Some)
     }
 
     /// What happened to a user, newest first; None: nobody has registered as this uid. Blocks likewise, and reads up to about

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, CollapseKey, Dev, DeviceId, Directory, Fact, Millis, Position, Print, Proof, Published, RegNo, State, Targets, Token, TopicName,
-    TopicNo, Uid, UserNo, Why,
+    AppNo, CollapseKey, Dev, DeviceId, Directory, End, Fact, Millis, Position, Print, Proof, Published, RegNo, State, Targets, Token,
+    TopicName, TopicNo, Uid, UserNo, Why,
 };
 
 use crate::ReadError;
@@ -18,6 +18,7 @@ pub(crate) mod events;
 pub(crate) mod fold;
 pub(crate) mod mailbox;
 pub(crate) mod maps;
+pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod timeline;
 pub(crate) mod topics;
@@ -38,6 +39,10 @@ pub(crate) enum Key {
     Receipt(Dev, Position),
     Kept([u8; 16]),
     Latest(Scope, CollapseKey),
+    /// Of a direct message on a device.
+    Fate(Dev, Position),
+    /// Of any message.
+    Recalled(Position),
     TopicNo(AppNo, TopicName),
     Topic(TopicNo),
     Follows(UserNo),
@@ -90,6 +95,8 @@ pub(crate) enum Row {
     Receipt(Receipt),
     Kept(Kept),
     Latest(Latest),
+    Fate(Fate),
+    Recalled,
     TopicNo(TopicNo),
     Topic(Arc<Topic>),
     /// The topics that a user is in with all that he has: sorted.
@@ -138,7 +145,60 @@ pub(crate) struct Device {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub at: Position,
+    /// A proof moved it at least so far; what was cut from the mailbox lies between the two.
+    pub proven: Position,
     pub seen: Millis,
+}
+
+impl Cursor {
+    pub(crate) fn higher(self, other: Self) -> Self {
+        Self { at: self.at.max(other.at), proven: self.proven.max(other.proven), seen: self.seen.max(other.seen) }
+    }
+}
+
+/// What became of a direct message on a device that it was for. Kept as long as the events that tell of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Its end may be told from this log time on: a proof in time still counts.
+    Open {
+        due: Millis,
+    },
+    /// It ends so, and nobody has been told.
+    Ending(End),
+    Ended(End),
+    Proven,
+}
+
+/// So long after it expired a message ends.
+pub(crate) const GRACE_S: u64 = 10;
+
+impl Fate {
+    pub(crate) const fn of(expires: Millis) -> Self {
+        Self::Open { due: expires.after_s(GRACE_S) }
+    }
+
+    /// The end to tell at `now`, if there is one.
+    pub(crate) fn due(self, now: Millis) -> Option<End> {
+        match self {
+            Self::Open { due } => (due <= now).then_some(End::Expired),
+            Self::Ending(end) => Some(end),
+            Self::Ended(_) | Self::Proven => None,
+        }
+    }
+
+    /// Something other than time ends it; what has expired before, or has ended, stays so.
+    pub(crate) fn lose(&mut self, expires: Millis, loss: Loss) {
+        if matches!(self, Self::Open { .. }) && expires > loss.time {
+            *self = Self::Ending(loss.end);
+        }
+    }
+}
+
+/// By what, and when, a message is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    pub end: End,
+    pub time: Millis,
 }
 
 /// What is known of one message above a device's cursor.
@@ -200,17 +260,31 @@ pub(crate) trait Rows {
     /// A cursor only rises.
     fn raise(&mut self, dev: Dev, to: Cursor) -> Result<(), ReadError> {
         let now = self.cursor(dev)?.unwrap_or(to);
-        self.put(Key::Cursor(dev), Row::Cursor(Cursor { at: now.at.max(to.at), seen: now.seen.max(to.seen) }));
+        self.put(Key::Cursor(dev), Row::Cursor(now.higher(to)));
         Ok(())
     }
-    /// A message waits there. What only mailboxes need is nothing to the writer, so these three do nothing by default.
-    fn wait(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+    /// A direct message waits for `dev`. What only mailboxes need is nothing to the writer, so these seven do nothing by default.
+    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
+        let _ = (dev, at, letter);
+    }
+    /// A message for many waits there.
+    fn post(&mut self, shelf: Shelf, at: Position, letter: Letter) {
         let _ = (shelf, at, letter);
     }
-    /// A message waits there no longer: the one at `by` took its place.
-    fn supersede(&mut self, shelf: Shelf, at: Position, by: Position) {
-        let _ = (shelf, at, by);
+    /// A direct message no longer waits for `dev`: the fact at `by` took it away.
+    fn lose(&mut self, dev: Dev, at: Position, by: Position, loss: Loss) {
+        let _ = (dev, at, by, loss);
     }
+    /// Whatever was open for `dev` in (after, upto] is lost.
+    fn lose_all(&mut self, dev: Dev, part: (Position, Position), loss: Loss) {
+        let _ = (dev, part, loss);
+    }
+    /// A message for many no longer waits for anybody: the fact at `by` took it away.
+    fn withdraw(&mut self, at: Position, by: Position) {
+        let _ = (at, by);
+    }
+    /// A direct message is proven, or its end is told.
+    fn settle(&mut self, dev: Dev, at: Position, fate: Fate);
     /// What the business server has been told of a registration.
     fn told(&mut self, reg: RegNo, online: bool) {
         let _ = (reg, online);
@@ -240,6 +314,9 @@ pub(crate) trait Rows {
     fn kept(&mut self, key: [u8; 16]) -> Result<Option<Kept>, ReadError> {
         Ok(self.get(&Key::Kept(key))?.and_then(|row| if let Row::Kept(kept) = row { Some(kept) } else { None }))
     }
+    fn fate(&mut self, dev: Dev, at: Position) -> Result<Option<Fate>, ReadError> {
+        Ok(self.get(&Key::Fate(dev, at))?.and_then(|row| if let Row::Fate(fate) = row { Some(fate) } else { None }))
+    }
     fn latest(&mut self, scope: Scope, key: &CollapseKey) -> Result<Option<Latest>, ReadError> {
         let found = self.get(&Key::Latest(scope, key.clone()))?;
         Ok(found.and_then(|row| if let Row::Latest(latest) = row { Some(latest) } else { None }))
@@ -266,6 +343,6 @@ pub(crate) struct Letter {
     pub expires: Millis,
     /// Bytes of its data or arguments.
     pub len: u32,
-    /// It waits no more: the message there took its place.
-    pub superseded_by: Option<Position>,
+    /// It waits no more: the fact there, a newer message or a recall, took it away.
+    pub gone_by: Option<Position>,
 }

@@ -15,12 +15,14 @@ mod cache;
 pub(crate) mod clock;
 mod collapse;
 pub(crate) mod dice;
+mod end;
 mod feed;
 mod ghosts;
 mod layers;
 mod presence;
 mod prove;
 mod publish;
+mod recall;
 mod register;
 mod report;
 mod topics;
@@ -145,11 +147,13 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Report(report) => self.report(report),
             Request::Emit(event) => self.emit(event),
             Request::Overflow(overflow) => self.overflow(overflow),
+            Request::End(due) => self.end(due),
             Request::Publish(draft) => self.publish(draft),
             Request::Administer(ask) => self.administer(ask),
             Request::Connected(regs) => self.connected(regs),
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),
+            Request::Recall(recall) => self.recall(recall),
             Request::Subscribe(ask) => self.subscribe(ask),
             Request::Count(draft) => self.count(draft),
         }

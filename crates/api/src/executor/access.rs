@@ -120,18 +120,20 @@ pub struct Caller {
     rules: bool,
     /// None: calls are not limited.
     allowance: Option<Allowance>,
+    /// The key that was shown; None: none was needed.
+    key: Option<KeyId>,
 }
 
 impl Caller {
     /// Whoever has the data folder itself.
     pub fn operator() -> Self {
-        Self { app: AppNo::DEFAULT, named: false, scopes: Scopes::EVERY, rules: true, allowance: None }
+        Self { app: AppNo::DEFAULT, named: false, scopes: Scopes::EVERY, rules: true, allowance: None, key: None }
     }
 
     /// A device that may publish in its app.
     pub fn device_of(app: AppNo) -> Self {
         let scopes = Scopes::default().with(Scope::Send).with(Scope::SendAll);
-        Self { app, named: true, scopes, rules: false, allowance: None }
+        Self { app, named: true, scopes, rules: false, allowance: None, key: None }
     }
 
     /// The app that the call is for.
@@ -154,6 +156,11 @@ impl Caller {
         self.allowance
     }
 
+    /// The key that was shown.
+    pub fn key(&self) -> Option<&KeyId> {
+        self.key.as_ref()
+    }
+
     /// Whether it may send there: what a route alone cannot tell.
     pub fn may_send(&self, to: &Target) -> Result<(), Refusal> {
         match to {
@@ -171,6 +178,7 @@ impl Caller {
 struct Identity {
     home: AppNo,
     scopes: Scopes,
+    key: Option<KeyId>,
 }
 
 impl Executor {
@@ -195,7 +203,7 @@ impl Executor {
 
     fn who(&self, knock: &Knock<'_>) -> Result<Identity, Refusal> {
         match (knock.needs, self.is_keyless()) {
-            (Needs::Nothing, _) | (_, true) => Ok(Identity { home: AppNo::DEFAULT, scopes: Scopes::EVERY }),
+            (Needs::Nothing, _) | (_, true) => Ok(Identity { home: AppNo::DEFAULT, scopes: Scopes::EVERY, key: None }),
             (Needs::Key | Needs::KeyElsewhere | Needs::Scope(_), false) => self.identify(&knock.credential),
         }
     }
@@ -214,13 +222,14 @@ impl Executor {
         let hash = hash(shown.secret);
         if let Some(standing) = self.0.standing.as_ref().filter(|standing| standing.id.as_str() == shown.id) {
             let is_right = same(&standing.hash, &hash);
-            return if is_right { Ok(Identity { home: AppNo::DEFAULT, scopes: Scopes::EVERY }) } else { Err(invalid_key()) };
+            let identity = Identity { home: AppNo::DEFAULT, scopes: Scopes::EVERY, key: Some(standing.id.clone()) };
+            return if is_right { Ok(identity) } else { Err(invalid_key()) };
         }
         let directory = self.0.store.directory();
         let key = KeyId::parse(shown.id).ok().and_then(|id| directory.key(&id).cloned());
         let key = key.filter(|key| opens(key, &hash)).ok_or_else(invalid_key)?;
         in_time(&key, self.0.store.now())?;
-        Ok(Identity { home: key.app, scopes: key.scopes })
+        Ok(Identity { home: key.app, scopes: key.scopes, key: Some(key.id.clone()) })
     }
 
     fn enter(&self, identity: &Identity, knock: &Knock<'_>) -> Result<Caller, Refusal> {
@@ -229,7 +238,14 @@ impl Executor {
             Needs::Nothing => None,
             Needs::Key | Needs::KeyElsewhere | Needs::Scope(_) => self.0.quotas.call(app, self.0.store.now())?,
         };
-        Ok(Caller { app, named: knock.app.is_some(), scopes: identity.scopes, rules: identity.rules(), allowance })
+        Ok(Caller {
+            app,
+            named: knock.app.is_some(),
+            scopes: identity.scopes,
+            rules: identity.rules(),
+            allowance,
+            key: identity.key.clone(),
+        })
     }
 
     /// The app that the call is for, if it is open to the caller.

@@ -3,7 +3,7 @@
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tidings_model::Scope;
 
-use super::{Face, apps, demo, device, events, health, keys, message, messages, metrics, openapi, timeline, topics, users};
+use super::{Face, apps, demo, device, events, health, keys, message, messages, metrics, openapi, recall, timeline, topics, users};
 use crate::executor::Needs;
 
 /// One verb at one path.
@@ -38,6 +38,7 @@ pub const ROUTES: &[Route] = routes! {
     POST "/message" SEND => message::post,
     POST "/v1/messages" SEND => messages::post,
     POST "/v1/messages:batch" SEND => messages::post_batch,
+    DELETE "/v1/messages/{id}" SEND => recall::delete,
     GET "/v1/devices/{token}" READ => device::get,
     GET "/v1/users/{uid}" READ => users::get,
     POST "/v1/users/{uid}" DEVICES => users::post,

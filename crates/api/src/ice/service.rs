@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 
-use tidings_ice::push::{self, Accepted, Call, Done, InvalidTarget, NoCall, ServiceInfo};
+use tidings_ice::push::{self, Accepted, Call, Done, InvalidTarget, MessageStatus, NoCall, ServiceInfo};
 use tidings_ice::shell::Dispatch;
 use tidings_ice::{Answer, Context, Request};
-use tidings_model::{self as model, Code, Counted, Invalid, Limits, Millis, Named, Scope, Uid};
+use tidings_model::{self as model, Code, Counted, Invalid, Limits, MessageId, Millis, Named, Scope, Uid};
 use tidings_store::{Depth, UsersQuery};
 
 use super::message::{self, Sending, To};
 use super::raised::Refused;
+use super::status;
 use crate::error::Failure;
-use crate::executor::{Caller, Credential, Executor, Knock, Needs, User};
+use crate::executor::{Caller, Credential, Executor, Knock, Needs, User, unknown_message};
 use crate::http::answer::RequestIds;
 use crate::http::check_uids;
 
@@ -77,6 +78,8 @@ impl Service {
     async fn other(&self, caller: &Caller, call: Call) -> Result<Done, Failure> {
         match call {
             Call::Online { uids } => self.online(caller, uids).await.map(Done::Online),
+            Call::Status { id } => self.status(caller, &id).await.map(Done::Status),
+            Call::Recall { id } => self.recall(caller, &id).await.map(|()| Done::Nothing),
             Call::Disconnect { uid } => self.disconnect(caller, &uid).await.map(Done::Disconnected),
             Call::Info => Ok(Done::Info(self.info())),
             other => Err(not_built(other.operation())),
@@ -122,6 +125,16 @@ impl Service {
         Ok(count(self.executor.disconnect(running, Named { app: caller.app(), uid }).await?))
     }
 
+    async fn status(&self, caller: &Caller, id: &str) -> Result<MessageStatus, Failure> {
+        let status = self.executor.status(caller.app(), message_id(id)?).await?;
+        Ok(status::written(&status))
+    }
+
+    async fn recall(&self, caller: &Caller, id: &str) -> Result<(), Failure> {
+        let running = self.executor.admit()?;
+        Ok(self.executor.recall(caller, running, message_id(id)?).await?)
+    }
+
     fn info(&self) -> ServiceInfo {
         ServiceInfo {
             api_version: push::API_VERSION,
@@ -136,7 +149,8 @@ impl Service {
 }
 
 /// What is built: `info` tells a client, so that it need not try.
-const OPERATIONS: [&str; 8] = ["broadcast", "disconnect", "info", "online", "send", "sendMany", "sendTokens", "sendTopic"];
+const OPERATIONS: [&str; 10] =
+    ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "sendTopic", "status"];
 
 fn needs(call: &Call) -> Needs {
     match call {
@@ -166,6 +180,11 @@ fn not_built(operation: &str) -> Failure {
     Failure::new(Code::MethodNotAllowed, format!("{operation} is not built yet; info().features names what is"))
 }
 
+/// What is no id names no message.
+fn message_id(text: &str) -> Result<MessageId, Failure> {
+    Ok(text.parse().map_err(|_| unknown_message())?)
+}
+
 fn stored(accepted: model::Accepted) -> Accepted {
     let model::Accepted { id, at, expires, devices, online, invalid, replayed } = accepted;
     let (id, seq) = (id.to_string(), at.to_string());
@@ -191,6 +210,6 @@ fn answered(expires: Millis, (devices, online): (u32, u32), invalid: Vec<Invalid
     }
 }
 
-fn count(number: u32) -> i32 {
+pub(super) fn count(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }

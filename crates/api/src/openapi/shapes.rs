@@ -202,7 +202,7 @@ const OUTCOME: &[Field] = &[
     field("reason", Schema::OrNull(&Schema::OneOf(REASONS)), "why it waits, or is lost"),
 ];
 
-const REASONS: &[&str] = &["offline", "behind", "unproven", "expired", "superseded", "overflow", "unregistered"];
+const REASONS: &[&str] = &["offline", "behind", "unproven", "expired", "superseded", "recalled", "overflow", "unregistered"];
 
 const ERROR: &[Field] = &[field("error", Schema::Object(PARTS), "")];
 

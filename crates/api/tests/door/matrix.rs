@@ -24,9 +24,10 @@ struct Town {
     /// A key of the app `/two`, with every scope.
     two: String,
     expired: String,
-    /// A device's token and a key's id, both of `/one`.
+    /// A device's token, a key's id and a message's, all of `/one`.
     token: String,
     id: String,
+    message: String,
 }
 
 fn every_scope() -> Vec<&'static str> {
@@ -51,7 +52,10 @@ impl Town {
         let put = request("PUT", &format!("/v1/topics/{TOPIC}/subscribers"), &[&auth, "Tidings-App: /one"], &into);
         assert_eq!(house.call(&put).json()["results"][0]["devices"], 1);
         let id = one[0].1.split('_').nth(1).unwrap().to_owned();
-        Self { house, root, one: one.to_vec(), two, expired, token, id }
+        let body = json!({"to": {"uid": UID}, "data": 1}).to_string();
+        let sent = house.post("/v1/messages", &[&auth, "Tidings-App: /one"], &body);
+        let message = sent.json()["id"].as_str().unwrap().to_owned();
+        Self { house, root, one: one.to_vec(), two, expired, token, id, message }
     }
 
     /// The route with what `/one` has in the place of its words.
@@ -59,6 +63,7 @@ impl Town {
         self.filled(route, |word| match word {
             "token" => self.token.clone(),
             "uid" => UID.to_owned(),
+            "id" if route.path.starts_with("/v1/messages/") => self.message.clone(),
             "id" => self.id.clone(),
             "name" => "one".to_owned(),
             "topic" => TOPIC.to_owned(),
@@ -212,7 +217,7 @@ fn another_apps_things_are_as_things_that_are_not_there() {
                 assert_eq!((reply.status, &verdict(&reply)), (status, &verdict(&nothing)), "{context}");
             }
         }
-        for canary in [UID, KEY_NAME, PATTERN, town.token.as_str(), town.id.as_str()] {
+        for canary in [UID, KEY_NAME, PATTERN, town.token.as_str(), town.id.as_str(), town.message.as_str()] {
             assert!(!reply.body.contains(canary), "{context}: {}", reply.body);
         }
     }

@@ -10,7 +10,7 @@ use tidings_model::{AppNo, Batch, Dev, Directory, Entry, Fact, Position, Publish
 use super::Roster;
 use super::topics::{TopicWalk, topic_of};
 use crate::context::Run;
-use crate::session::{Member, broadcast_frame, namespace};
+use crate::session::{Member, Session, broadcast_frame, namespace};
 use crate::stream::Item;
 
 /// So many sockets are walked before the worker looks at its other work.
@@ -126,6 +126,7 @@ impl Roster {
             Fact::Erased(erased) => erased.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Final)),
             Fact::Disconnected(closed) => closed.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Again)),
             Fact::Subscribed(fact) => self.subscribed(entry.at, fact),
+            Fact::Recalled(recalled) => self.recall(now, recalled.message),
             Fact::Started(_)
             | Fact::Tick
             | Fact::KeyPut(_)
@@ -136,6 +137,7 @@ impl Roster {
             | Fact::Proven(_)
             | Fact::Reported(_)
             | Fact::Overflowed(_)
+            | Fact::Ended(_)
             | Fact::ClientEvent(_) => {}
         }
     }
@@ -178,6 +180,19 @@ impl Roster {
                 });
             }
             shared = Some((reg, item));
+        }
+    }
+
+    /// Nobody here is given it any more: it leaves what waits in memory, and pages that are under way.
+    fn recall(&mut self, now: Moment, message: Position) {
+        self.recalls.add(message);
+        let holds = |slot: &u32| self.sessions.get(*slot).is_some_and(Session::holds);
+        let slots: Vec<u32> = self.sessions.slots().filter(holds).collect();
+        for slot in slots {
+            self.with(now, slot, |session, cx| {
+                session.withdraw(message, cx.budget);
+                session.settle(cx);
+            });
         }
     }
 
@@ -280,11 +295,12 @@ fn broadcast(entry: &Entry) -> Option<&Published> {
     }
 }
 
-/// What changes who hears the broadcasts behind it.
+/// What changes who hears the broadcasts behind it, or ends one before it.
 fn moves_sockets(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::Published(_)
+            | Fact::Recalled(_)
             | Fact::Unregistered(_)
             | Fact::Erased(_)
             | Fact::Disconnected(_)

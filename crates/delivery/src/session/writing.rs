@@ -35,6 +35,22 @@ impl Session {
         }
     }
 
+    /// Whether messages wait here that have not been written.
+    pub(crate) fn holds(&self) -> bool {
+        self.stream.waiting() > 0 || self.engine.queued() > 0
+    }
+
+    /// A message was taken back: it leaves what waits here.
+    pub(crate) fn withdraw(&mut self, message: Position, budget: &mut usize) {
+        self.stream.forget(&[message], budget);
+        if self.engine.withdraw(self.epoch.mark(message))
+            && let Some(registered) = self.registered_mut()
+        {
+            registered.proving.forget(message);
+            registered.outstanding.forget(message);
+        }
+    }
+
     /// Broadcasts that reached the worker together. The fast path is one shared write.
     pub(crate) fn take_run(&mut self, cx: &mut Context<'_>, run: &Run<'_>) {
         let fresh = run.items.first().is_some_and(|item| self.stream.is_below(item.at));
@@ -139,6 +155,7 @@ impl Session {
         let items: Vec<Item> = page
             .messages
             .iter()
+            .filter(|stored| !cx.recalls.has(stored.at))
             .filter(|stored| stored.at > self.stream.given && (any_age || cx.time < stored.message.expires))
             .filter(|stored| !(!again && stored.message.targets == Targets::Everyone && self.has_had(stored.at)))
             .map(|stored| self.item(cx.config.direct_event, stored.at, stored.time, &stored.message))

@@ -1,5 +1,5 @@
 use tidings_json::Json;
-use tidings_model::{AppName, DeviceId, EventId, EventName, MessageId, Millis, Position, Proof, State, Token, Uid};
+use tidings_model::{AppName, DeviceId, End, EventId, EventName, MessageId, Millis, Position, Proof, State, Token, Uid};
 
 use super::*;
 
@@ -39,6 +39,7 @@ fn a_report_carries_its_status_as_it_came() {
         proof: Some(Proof::Engine),
         status: Some(status),
         inferred: true,
+        reason: None,
         meta: Some("order \"7\"".into()),
     });
     assert_eq!(
@@ -50,6 +51,30 @@ fn a_report_carries_its_status_as_it_came() {
 }
 
 #[test]
+fn an_end_is_told_as_state_and_as_reason() {
+    for end in End::ALL {
+        let id = MessageId::v7(1, [0; 10]);
+        let what = What::Reported(Told {
+            who: somebody(),
+            message: Some(id),
+            state: None,
+            proof: None,
+            status: None,
+            inferred: false,
+            reason: Some(end),
+            meta: None,
+        });
+        let end = end.as_str();
+        assert_eq!(
+            written(what),
+            format!(
+                "message.reported {{\"message_id\":\"{id}\",{WHO},\"state\":\"{end}\",\"proof\":null,\"status\":null,\"inferred\":false,\"reason\":\"{end}\",\"meta\":null}}"
+            )
+        );
+    }
+}
+
+#[test]
 fn an_apps_event_carries_its_arguments_as_they_came() {
     let args = Json::trusted(r#"[{"b":1e400,"a":0.10},null]"#);
     let what = What::Emitted { who: somebody(), event_name: EventName::trusted("cart"), args };
@@ -58,8 +83,16 @@ fn an_apps_event_carries_its_arguments_as_they_came() {
 
 #[test]
 fn what_is_not_known_is_null() {
-    let what =
-        What::Reported(Told { who: Who::default(), message: None, state: None, proof: None, status: None, inferred: false, meta: None });
+    let what = What::Reported(Told {
+        who: Who::default(),
+        message: None,
+        state: None,
+        proof: None,
+        status: None,
+        inferred: false,
+        reason: None,
+        meta: None,
+    });
     assert_eq!(
         written(what),
         r#"message.reported {"message_id":null,"uid":null,"token":null,"device_id":null,"state":null,"proof":null,"status":null,"inferred":false,"reason":null,"meta":null}"#

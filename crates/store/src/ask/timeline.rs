@@ -1,7 +1,7 @@
 //! What happened to one user, newest first: the log as far as it is kept, and what became of each message.
 
 use tidings_json::Json;
-use tidings_model::{AppNo, Dev, DeviceId, EventId, MessageId, Millis, Proof, RegNo, State, Target, Token, Uid, Why};
+use tidings_model::{AppNo, Dev, DeviceId, End, EventId, MessageId, Millis, Proof, RegNo, State, Target, Token, Uid, Why};
 
 #[derive(Clone, Debug)]
 pub struct TimelineQuery {
@@ -92,26 +92,7 @@ pub enum Fate {
         after_ms: Option<u32>,
     },
     Waiting,
-    Lost(Loss),
+    Lost(End),
     /// The device's cursor has passed it; why is further ahead in the log than one call reads, or not to be told any more.
     Unknown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    Expired,
-    Superseded,
-    Overflow,
-    Unregistered,
-}
-
-impl Loss {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::Superseded => "superseded",
-            Self::Overflow => "overflow",
-            Self::Unregistered => "unregistered",
-        }
-    }
 }

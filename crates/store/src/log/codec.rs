@@ -64,6 +64,8 @@ mod tag {
     pub(super) const PROVEN: u8 = 21;
     pub(super) const REPORTED: u8 = 22;
     pub(super) const OVERFLOWED: u8 = 23;
+    pub(super) const RECALLED: u8 = 24;
+    pub(super) const ENDED: u8 = 28;
     pub(super) const CLIENT_EVENT: u8 = 29;
 }
 

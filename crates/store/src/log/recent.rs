@@ -93,6 +93,8 @@ pub(crate) fn weight(entry: &Entry) -> usize {
         Fact::Reported(report) => report.status.as_str().len() + 100,
         Fact::ClientEvent(event) => event.args.as_str().len() + 150,
         Fact::Presence(presence) => presence.on.len() * 4 + presence.off.len() * 16,
+        Fact::Recalled(recalled) => recalled.devs.as_ref().map_or(0, Vec::len) * 4 + 50,
+        Fact::Ended(ended) => ended.direct.len() * 16,
         Fact::Registered(_) => 300,
         Fact::AppPut(_) | Fact::KeyPut(_) => 300,
         Fact::AppGone(_) | Fact::KeyGone(_) => 50,

@@ -89,6 +89,9 @@ pub(crate) fn dice_of(seed: u64, starts: u64) -> Dice {
     Dice::seeded(seed.rotate_left(32) ^ starts.wrapping_mul(0xd134_2543_de82_ef95))
 }
 
+/// Ends asked for at once.
+const ENDS: usize = 1024;
+
 /// Nothing in memory can fail to be read.
 const READABLE: &str = "memory can be read";
 
@@ -162,6 +165,15 @@ impl MemStore {
         while !self.writer().is_full() {
             let Some((ticket, request)) = self.waiting.pop_front() else { break };
             self.writer().take(now, ticket, &request).expect(READABLE);
+        }
+    }
+
+    /// What the views find due to end is asked of the writer, with the next `decide`. At most a slice at a time.
+    pub fn end(&mut self, now: Millis) {
+        self.now = self.now.max(now);
+        let due = self.maps().due(self.now, ENDS);
+        if !due.is_empty() {
+            self.waiting.push_back((None, Request::End(due)));
         }
     }
 

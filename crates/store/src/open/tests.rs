@@ -304,3 +304,31 @@ fn a_date_is_written_as_people_read_it() {
     assert_eq!(date(Millis(1_709_210_096_000)), "2024-02-29T12:34:56Z");
     assert_eq!(date(Millis(4_102_444_799_999)), "2099-12-31T23:59:59Z");
 }
+
+/// Waits until so many reports were told of messages; the ender looks by itself.
+fn reports(store: &Store, count: usize) {
+    while events(store, EventType::MessageReported) < count {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_was_due_to_end_when_the_process_ended_is_told_by_the_next_one() {
+    let dir = TempDir::new().expect("a folder");
+    let (store, owner) = open(dir.path());
+    let attached = register(&store, "42", 1);
+    ask(&store, Request::Leave(Leave { reg: attached.reg, socket: SocketId(1) }));
+    let content = tidings_model::Content { collapse_key: Some(tidings_model::CollapseKey::trusted("k")), ..Content::data(Json::null()) };
+    let keyed = Draft::new(AppNo::DEFAULT, to_uid("42"), content);
+    for _ in 0..3 {
+        assert!(matches!(ask(&store, Request::Publish(keyed.clone())), Answer::Accepted(_)));
+    }
+    owner.close().expect("it closes");
+    let (store, owner) = open(dir.path());
+    reports(&store, 2);
+    // One more is told behind them, and those not again.
+    ask(&store, Request::Publish(keyed));
+    reports(&store, 3);
+    assert_eq!(events(&store, EventType::MessageReported), 3);
+    owner.close().expect("it closes");
+}

@@ -7,7 +7,7 @@ use tidings_model::Position;
 
 use super::progress::Work;
 use super::{Shared, count};
-use crate::views::state::{MergeError, State};
+use crate::views::state::{MergeError, Old, State};
 
 /// Bytes of facts, about, in one transaction.
 const MERGE_BYTES: usize = 4 << 20;
@@ -50,7 +50,8 @@ fn sweep(shared: &Shared, state: &mut State) -> Result<(), MergeError> {
     if now < shared.destroys_from() {
         return Ok(());
     }
-    state.sweep(now, shared.limits.retention.receipts_s)
+    let events_from = shared.events_from.load(std::sync::atomic::Ordering::Acquire);
+    state.sweep(&Old { now, receipts_s: shared.limits.retention.receipts_s, events_from })
 }
 
 fn merge(shared: &Shared, state: &mut State, upto: Position) -> Result<(), MergeError> {

@@ -53,6 +53,15 @@ impl Time {
         Ok(Self { source, clock: Mutex::new(clock) })
     }
 
+    /// Whether time passes by itself.
+    pub(crate) fn passes(&self) -> bool {
+        match &self.source {
+            Source::System(_) => true,
+            #[cfg(test)]
+            Source::Manual(_) => false,
+        }
+    }
+
     pub(crate) fn now(&self) -> Millis {
         lock(&self.clock).read(self.source.reading())
     }

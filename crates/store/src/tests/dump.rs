@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// Tables and what of them counts at `now`.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 18] = [
     ("meta", "k LIKE 'next_%' AND ?1 > 0"),
     ("app", "?1 > 0"),
     ("apikey", "?1 > 0"),
@@ -16,7 +16,8 @@ const TABLES: [(&str, &str); 17] = [
     ("device", "?1 > 0"),
     ("cur", "?1 > 0"),
     ("wide", "exp > ?1"),
-    ("inbox", "exp > ?1"),
+    ("inbox", "?1 > 0"),
+    ("recalled", "?1 > 0"),
     ("idem", "exp > ?1"),
     ("latest", "exp > ?1"),
     ("online", "?1 > 0"),

@@ -29,7 +29,7 @@ const NOW: u64 = 1_800_000_000_000;
 /// What the generator was told, line by line.
 const TOLD: &str = "told.txt";
 
-/// What happens in a folder's life.
+/// What makes a folder.
 type Life = fn(&Running);
 
 /// One for each format of the views, with what a folder of its time could hold.
@@ -277,4 +277,24 @@ fn carried_over(name: &str) {
     state.close().expect("it closes");
     assert_eq!((all(users), all(regs)), before);
     assert!(!all("SELECT made, r, token FROM reg").is_empty());
+}
+
+#[test]
+fn what_waits_in_views_of_the_third_format_has_yet_to_end() {
+    let dir = TempDir::new().expect("a folder");
+    let path = dir.path().join("state.db");
+    fs::write(&path, fs::read(fixture("data-3").join("state.db")).expect("it is kept")).expect("written");
+    let number = |sql: &str| -> u64 {
+        let conn = rusqlite::Connection::open(&path).expect("it opens");
+        conn.query_row(sql, [], |row| row.get::<_, i64>(0)).expect("readable") as u64
+    };
+    let proven = "EXISTS(SELECT 1 FROM rcpt WHERE rcpt.d = inbox.d AND rcpt.pos = inbox.pos)";
+    let waiting = number(&format!("SELECT count(*) FROM inbox JOIN cur USING(d) WHERE inbox.pos > cur.pos AND NOT {proven}"));
+    assert!(waiting > 0 && number("SELECT count(*) FROM inbox") > waiting, "some wait, some do not");
+    let log_id = number("SELECT v FROM meta WHERE k = 'log_id'");
+    let state = crate::views::state::State::open_as_is(&path, log_id).expect("readable").expect("carried over");
+    state.close().expect("it closes");
+    assert_eq!(number("SELECT count(*) FROM inbox WHERE fate > 0"), waiting);
+    assert_eq!(number("SELECT count(*) FROM inbox WHERE fate NOT IN (0, 2, 5, exp + 10000)"), 0);
+    assert_eq!(number("SELECT count(*) FROM cur WHERE proven <> pos"), 0);
 }

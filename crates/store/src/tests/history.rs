@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use tidings_json::Json;
 use tidings_model::{
     Adopt, Answer, AppNo, Attached, ClientEvent, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventName, Fact, Idempotency,
-    Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Register, Report, Request, SocketId,
-    State, Strictness, Subscribe, Subscribers, Target, Targets, Token, TopicName, Uid,
+    Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, Page, Position, Print, Proof, Proofs, Recall, Register, Report, Request,
+    SocketId, State, Strictness, Subscribe, Subscribers, Target, Targets, Token, TopicName, Uid,
 };
 
 use super::subject::Subject;
@@ -43,6 +43,8 @@ pub(super) enum Act {
     Crash,
     Fail(Fault),
     Read(MailboxQuery),
+    /// What is due to end is looked for, and ends.
+    End,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +61,10 @@ impl Act {
             Self::Read(query) => Outcome::Page(subject.mailbox(*query)),
             Self::Advance(ms) => {
                 subject.advance(*ms);
+                Outcome::Nothing
+            }
+            Self::End => {
+                subject.end_due();
                 Outcome::Nothing
             }
             Self::Crash => {
@@ -135,12 +141,14 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         12..=13 if rng.one_in(3) => Act::Ask(Request::Subscribe(subscribe(rng, known))),
         12..=13 => prove(rng, known).map_or(Act::Advance(3), |proofs| Act::Ask(Request::Prove(proofs))),
         14 if rng.one_in(3) => emit(rng, known).map_or(Act::Advance(5), |event| Act::Ask(Request::Emit(event))),
+        14 if rng.one_in(3) => recall(rng, known).map_or(Act::Advance(6), |recall| Act::Ask(Request::Recall(recall))),
         14 => Act::Ask(Request::Report(report(rng, known))),
         15..=16 => read(rng, known).map_or(Act::Advance(4), Act::Read),
         17 if rng.one_in(4) => Act::Crash,
         17 if rng.one_in(3) => Act::Ask(Request::Erase(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
         18 if rng.one_in(3) => Act::Advance(*rng.pick(&[700_000, 5 * 3_600_000, 25 * 3_600_000]).expect("three")),
         18 if rng.one_in(3) => Act::Ask(Request::Disconnect(Named { app: AppNo::DEFAULT, uid: uid(rng) })),
+        19 if rng.one_in(3) => Act::End,
         _ => Act::Advance(rng.below(4_000)),
     }
 }
@@ -244,6 +252,11 @@ fn report(rng: &mut Rng, known: &Known) -> Report {
         written,
         status: Json::string("ok"),
     }
+}
+
+fn recall(rng: &mut Rng, known: &Known) -> Option<Recall> {
+    let (message, ..) = rng.pick(&known.messages)?;
+    Some(Recall { app: AppNo::DEFAULT, message: *message, by: None })
 }
 
 fn emit(rng: &mut Rng, known: &Known) -> Option<ClientEvent> {

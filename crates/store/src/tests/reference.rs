@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
-    Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, Fact, Idempotency, Lifetime, Limits,
-    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, RegNo, Register, Report, Request, SocketId, Strictness, Subscribe,
-    Subscribers, Target, Targets, Token, TopicName, TopicNo, Uid,
+    Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, End, Fact, Idempotency, Lifetime, Limits,
+    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, Recall, RegNo, Register, Report, Request, SocketId, Strictness,
+    Subscribe, Subscribers, Target, Targets, Token, TopicName, TopicNo, Uid,
 };
 
 use super::history::{Act, Outcome};
@@ -23,6 +23,8 @@ struct Device {
     print: tidings_model::Print,
     addr: std::net::IpAddr,
     cursor: Position,
+    /// A proof moved it so far.
+    proven: Position,
     born: Position,
     heir_of: Option<Dev>,
     is_dead: bool,
@@ -38,8 +40,15 @@ struct Message {
     key: Option<CollapseKey>,
     /// Mailboxes that it has left for a newer one with its key.
     left: BTreeSet<Dev>,
+    recalled: bool,
     /// To a topic: who was in it.
     members: BTreeSet<RegNo>,
+}
+
+impl Message {
+    fn is_direct_to(&self, dev: Dev) -> bool {
+        matches!(&self.targets, Targets::Devices(devs) if devs.contains(&dev))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +67,9 @@ pub(super) struct Reference {
     devices: Vec<Device>,
     messages: Vec<Message>,
     had: BTreeSet<(Dev, Position)>,
+    /// Direct messages that something other than time ended, and those whose end was told.
+    lost: BTreeMap<(Dev, Position), End>,
+    ended: BTreeSet<(Dev, Position)>,
     keys: BTreeMap<[u8; 16], (u64, u64, Accepted)>,
     sockets: BTreeMap<SocketId, Socket>,
     /// Who has registered and was not erased since.
@@ -79,6 +91,8 @@ impl Reference {
             devices,
             messages,
             had: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            ended: BTreeSet::new(),
             keys: BTreeMap::new(),
             sockets: BTreeMap::new(),
             users: BTreeSet::new(),
@@ -92,6 +106,7 @@ impl Reference {
         match (act, outcome) {
             (Act::Advance(ms), _) => self.now += ms,
             (Act::Crash, _) => self.sockets.clear(),
+            (Act::End, _) => self.end(facts, context),
             (Act::Ask(Request::Register(ask)), Outcome::Answer(answer)) => self.register(ask, answer, facts, context),
             (Act::Ask(Request::Adopt(ask)), Outcome::Answer(answer)) => self.adopt(ask, answer, facts, context),
             (Act::Ask(Request::Leave(ask)), _) => {
@@ -105,6 +120,7 @@ impl Reference {
             (Act::Ask(Request::Report(report)), _) => self.report(report, facts, context),
             (Act::Ask(Request::Emit(event)), Outcome::Answer(answer)) => self.emit(event, answer, facts, context),
             (Act::Ask(Request::Disconnect(named)), Outcome::Answer(answer)) => self.disconnect(named, answer, facts, context),
+            (Act::Ask(Request::Recall(recall)), Outcome::Answer(answer)) => self.recall(recall, answer, facts, context),
             (Act::Ask(Request::Erase(named)), Outcome::Answer(answer)) => self.erase(named, answer, facts, context),
             (Act::Ask(Request::Subscribe(ask)), Outcome::Answer(answer)) => self.subscribe(ask, answer, facts, context),
             (Act::Read(query), Outcome::Page(page)) => self.read(query, page, context),
@@ -240,7 +256,7 @@ impl Reference {
             let is_online = |reg: &RegNo| self.sockets.values().any(|socket| socket.reg == *reg);
             assert!(of_device.contains(&reg) && (!is_online(&reg) || of_device.iter().all(is_online)), "{context}");
             self.regs[reg.0 as usize].is_dead = true;
-            self.devices.iter_mut().filter(|device| device.reg == reg).for_each(|device| device.is_dead = true);
+            self.bury(|device| device.reg == reg);
             self.leave_topics(reg);
         }
         assert_eq!((attached.reg, attached.dev), (RegNo(self.regs.len() as u32), Some(Dev(self.devices.len() as u32))), "{context}");
@@ -256,6 +272,7 @@ impl Reference {
             print: ask.print,
             addr: ask.addr,
             cursor: born,
+            proven: born,
             born,
             heir_of: None,
             is_dead: false,
@@ -300,6 +317,7 @@ impl Reference {
         assert_eq!(ended.len(), usize::from(ghosts.len() == Limits::GHOSTS), "{context}");
         for dev in ended {
             assert!(ghosts.contains(&dev) && self.serving(dev).is_none(), "{context}");
+            self.lose(dev, (Position::ZERO, Position::from_raw(u64::MAX)), End::Unregistered);
             self.devices[dev.0 as usize].is_dead = true;
         }
         self.ghosts(reg)
@@ -310,7 +328,16 @@ impl Reference {
         let ghost = facts.iter().find_map(|(at, _, fact)| if let Fact::Ghost(ghost) = fact { Some((*at, ghost.clone())) } else { None });
         let (born, ghost) = ghost.expect(context);
         assert_eq!(ghost.cursor, cursor.unwrap_or(born), "{context}");
-        self.devices.push(Device { reg: ghost.reg, print, addr, cursor: ghost.cursor, born, heir_of: ghost.heir_of, is_dead: false });
+        self.devices.push(Device {
+            reg: ghost.reg,
+            print,
+            addr,
+            cursor: ghost.cursor,
+            proven: ghost.cursor,
+            born,
+            heir_of: ghost.heir_of,
+            is_dead: false,
+        });
     }
 
     fn disconnect(&mut self, named: &Named, answer: &Answer, facts: Facts<'_>, context: &str) {
@@ -335,10 +362,45 @@ impl Reference {
         let told = facts.iter().find_map(|(.., fact)| if let Fact::Erased(fact) = fact { Some(fact.regs.clone()) } else { None });
         assert_eq!(told.as_ref(), Some(&living), "{context}");
         self.regs.iter_mut().filter(|reg| reg.uid == named.uid).for_each(|reg| (reg.uid, reg.is_dead) = (Uid::trusted(""), true));
-        self.devices.iter_mut().filter(|device| living.contains(&device.reg)).for_each(|device| device.is_dead = true);
+        self.bury(|device| living.contains(&device.reg));
         self.sockets.values_mut().filter(|socket| living.contains(&socket.reg)).for_each(|socket| socket.dev = None);
         living.iter().for_each(|reg| self.leave_topics(*reg));
         self.follows.retain(|(uid, _)| *uid != named.uid);
+    }
+
+    fn bury(&mut self, whom: impl Fn(&Device) -> bool) {
+        for no in 0..self.devices.len() {
+            if whom(&self.devices[no]) && !self.devices[no].is_dead {
+                self.lose(Dev(no as u32), (Position::ZERO, Position::from_raw(u64::MAX)), End::Unregistered);
+                self.devices[no].is_dead = true;
+            }
+        }
+    }
+
+    /// What waits for a device in a part of the log is lost, unless it was before.
+    fn lose(&mut self, dev: Dev, (after, upto): (Position, Position), end: End) {
+        for message in self.messages.iter().filter(|message| message.at > after && message.at <= upto && message.expires > self.now) {
+            if message.is_direct_to(dev) {
+                self.lost.entry((dev, message.at)).or_insert(end);
+            }
+        }
+    }
+
+    /// Whatever has no proof and no end told, and has a cause or expired ten seconds ago.
+    fn end(&mut self, facts: Facts<'_>, context: &str) {
+        let mut due = BTreeSet::new();
+        for message in &self.messages {
+            let Targets::Devices(devs) = &message.targets else { continue };
+            for dev in devs {
+                let key = (*dev, message.at);
+                let end = self.lost.get(&key).copied().or((message.expires + 10_000 <= self.now).then_some(End::Expired));
+                due.extend(end.filter(|_| !self.had.contains(&key) && !self.ended.contains(&key)).map(|end| (message.at, *dev, end)));
+            }
+        }
+        let told: Vec<_> =
+            facts.iter().flat_map(|(.., fact)| if let Fact::Ended(ended) = fact { ended.direct.clone() } else { Vec::new() }).collect();
+        assert_eq!(told, due.iter().copied().collect::<Vec<_>>(), "{context}");
+        self.ended.extend(due.into_iter().map(|(at, dev, _)| (dev, at)));
     }
 
     fn adopt(&mut self, ask: &Adopt, answer: &Answer, facts: Facts<'_>, context: &str) {
@@ -408,7 +470,8 @@ impl Reference {
         }
         let (at, id, expires) = (accepted.at, accepted.id, accepted.expires.0);
         let (len, key) = (draft.content.body.text().len(), draft.content.collapse_key.clone());
-        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left: BTreeSet::new(), members });
+        let left = BTreeSet::new();
+        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left, recalled: false, members });
     }
 
     /// What a draft would be accepted with, or its refusal.
@@ -441,6 +504,9 @@ impl Reference {
             let is_direct = matches!(older.targets, Targets::Devices(_));
             if if is_wide { older.targets == *targets } else { is_direct } {
                 older.left.extend(&of);
+                for dev in of.iter().filter(|dev| older.is_direct_to(**dev) && older.expires > self.now) {
+                    self.lost.entry((*dev, older.at)).or_insert(End::Superseded);
+                }
             }
         }
     }
@@ -490,10 +556,8 @@ impl Reference {
         let mut news = BTreeSet::new();
         for direct in &proofs.direct {
             let device = self.device(direct.dev);
-            let is_news = !device.is_dead
-                && direct.message > device.born
-                && direct.message > device.cursor
-                && !self.had.contains(&(direct.dev, direct.message));
+            let is_news =
+                direct.message > device.born && direct.message > device.proven && !self.had.contains(&(direct.dev, direct.message));
             news.extend(is_news.then_some((direct.dev, direct.message)));
         }
         let told: Vec<_> =
@@ -503,8 +567,9 @@ impl Reference {
         self.had.extend(news);
         for (dev, to) in &proofs.cursors {
             let device = &mut self.devices[dev.0 as usize];
-            if !device.is_dead {
-                device.cursor = device.cursor.max(*to);
+            // What is at or below the cursor moves nothing.
+            if !device.is_dead && *to > device.cursor {
+                (device.cursor, device.proven) = (*to, *to);
             }
         }
     }
@@ -524,13 +589,29 @@ impl Reference {
                     Targets::Everyone => device.born < message.at,
                     Targets::Members(_) => device.born < message.at && message.members.contains(&device.reg),
                 };
-                (is_target && !device.is_dead && message.at > device.cursor && !self.had.contains(&(dev, message.at)))
+                (is_target && !device.is_dead && message.at > device.proven && !self.had.contains(&(dev, message.at)))
                     .then_some((dev, message.at))
             }
             _ => None,
         };
         assert_eq!(told.state.is_some(), proves.is_some(), "{context}");
         self.had.extend(proves);
+    }
+
+    fn recall(&mut self, ask: &Recall, answer: &Answer, facts: Facts<'_>, context: &str) {
+        assert!(matches!(answer, Answer::Done), "{context}");
+        let told = facts.iter().find_map(|(.., fact)| if let Fact::Recalled(fact) = fact { Some(fact) } else { None });
+        let index = self.messages.iter().position(|message| message.at == ask.message).expect(context);
+        let message = &mut self.messages[index];
+        let is_news = message.expires > self.now && !message.recalled;
+        assert_eq!(told.is_some(), is_news, "{context}");
+        let Some(told) = told else { return };
+        message.recalled = true;
+        let devs = if let Targets::Devices(devs) = &message.targets { Some(devs.clone()) } else { None };
+        assert_eq!((told.message, &told.devs), (ask.message, &devs), "{context}");
+        for dev in devs.into_iter().flatten() {
+            self.lost.entry((dev, ask.message)).or_insert(End::Recalled);
+        }
     }
 
     fn emit(&self, event: &ClientEvent, answer: &Answer, facts: Facts<'_>, context: &str) {
@@ -558,8 +639,10 @@ impl Reference {
             let kept = wanted.iter().rev().take(self.limits.mailbox_messages).take_while(fits).count();
             let cut: Vec<_> = wanted.drain(..wanted.len() - kept).collect();
             if let Some((newest, _)) = cut.last() {
+                let newest = *newest;
+                self.lose(query.dev, (query.after, newest), End::Overflow);
                 let device = &mut self.devices[query.dev.0 as usize];
-                device.cursor = device.cursor.max(*newest);
+                device.cursor = device.cursor.max(newest);
             }
         }
         let mut bytes = 0;
@@ -575,7 +658,11 @@ impl Reference {
 
     fn wanted(&self, query: &MailboxQuery) -> Vec<(Position, usize)> {
         let is_inside = |message: &&Message| {
-            message.at > query.after && message.at <= query.upto && message.expires > self.now && message.expires > message.time
+            !message.recalled
+                && message.at > query.after
+                && message.at <= query.upto
+                && message.expires > self.now
+                && message.expires > message.time
         };
         let is_for = |message: &&Message| match &message.targets {
             Targets::Everyone => message.left.is_empty(),

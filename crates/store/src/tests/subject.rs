@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use tempfile::TempDir;
-use tidings_model::{Answer, AppNo, Event, Fact, Leave, MailboxQuery, Millis, Page, Position, RegNo, Request, SocketId};
+use tidings_model::{Answer, AppNo, Dev, Event, Fact, Leave, MailboxQuery, Millis, Page, Position, RegNo, Request, SocketId};
 
 use super::{dump, limits};
 use crate::log::Log;
@@ -15,7 +15,9 @@ use crate::log::segments::{Segments, Sizes};
 use crate::memory::{MemLog, dice_of};
 use crate::open::{Logs, OnDisk as Found, Outside, start};
 use crate::shell::Source;
+use crate::shell::ender::SLICE;
 use crate::snapshot::Snapshots;
+use crate::views::state::StateReader;
 use crate::{Appended, Config, EventQuery, Fault, Lane, MemStore, Owner, Store};
 
 pub(super) trait Subject {
@@ -25,6 +27,8 @@ pub(super) trait Subject {
     fn fail_next(&mut self, fault: Fault);
     fn crash(&mut self);
     fn mailbox(&mut self, query: MailboxQuery) -> Page;
+    /// What is due to end does.
+    fn end_due(&mut self);
     /// The end of the log.
     fn end(&self) -> Position;
     fn facts(&self, after: Position) -> Vec<(Position, Millis, Fact)>;
@@ -90,6 +94,11 @@ impl Subject for InMemory {
         let page = self.store.mailbox(&query).expect("everything is merged");
         self.ask(nothing());
         page
+    }
+
+    fn end_due(&mut self) {
+        self.store.end(Millis(self.now));
+        self.ask(nothing());
     }
 
     fn end(&self) -> Position {
@@ -175,6 +184,13 @@ impl OnDisk {
         owner.close().expect("it closes");
     }
 
+    /// Events go as far as the workers have been told, which is a moment behind the log.
+    fn wait_told(&self) {
+        while self.store().durable() < self.end() {
+            std::thread::yield_now();
+        }
+    }
+
     /// In the middle of a history, while the views are written.
     fn take_snapshot(&self) {
         let now = Millis(self.now.load(Ordering::SeqCst));
@@ -247,6 +263,15 @@ impl Subject for OnDisk {
         page
     }
 
+    fn end_due(&mut self) {
+        self.wait_told();
+        // Whoever reads the views waits until they have followed.
+        self.store().device_id(Dev(0)).expect("readable");
+        let state = StateReader::open(&self.dir.path().join("state.db")).expect("it opens");
+        let due = state.due(Millis(self.now.load(Ordering::SeqCst)), SLICE).expect("readable");
+        self.ask(if due.is_empty() { nothing() } else { Request::End(due) });
+    }
+
     fn end(&self) -> Position {
         let log = self.running_on.as_ref().expect("it runs");
         Position::end_of(log.bounds().expect("readable").last)
@@ -258,10 +283,7 @@ impl Subject for OnDisk {
     }
 
     fn events(&self) -> Vec<Event> {
-        // Events go as far as the workers have been told, which is a moment behind the log.
-        while self.store().durable() < self.end() {
-            std::thread::yield_now();
-        }
+        self.wait_told();
         self.store().events(&every_event()).expect("readable").events
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidings_model::{
-    AppName, AppNo, Batch, ClientEvent, DirectProof, Entry, Event, EventId, Fact, MessageId, Position, RegNo, Registered, Reported, Told,
-    What, Who,
+    AppName, AppNo, Batch, ClientEvent, Dev, DirectProof, End, Entry, Event, EventId, Fact, MessageId, Position, Proof, RegNo, Registered,
+    Reported, State, Told, What, Who,
 };
 
 use super::{Base, Key, Reg, Row};
@@ -78,6 +78,7 @@ fn items(fact: &Fact) -> u32 {
         Fact::Unregistered(fact) => fact.regs.len(),
         Fact::Presence(fact) => fact.on.len() + fact.off.len(),
         Fact::Proven(fact) => fact.direct.len(),
+        Fact::Ended(fact) => fact.direct.len(),
         Fact::Started(_)
         | Fact::Tick
         | Fact::Ghost(_)
@@ -85,7 +86,8 @@ fn items(fact: &Fact) -> u32 {
         | Fact::Disconnected(_)
         | Fact::Subscribed(_)
         | Fact::Published(_)
-        | Fact::Overflowed(_) => 0,
+        | Fact::Overflowed(_)
+        | Fact::Recalled(_) => 0,
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => 0,
     };
     u32::try_from(count).unwrap_or(u32::MAX)
@@ -99,6 +101,7 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
         Fact::Presence(fact) if n < fact.on.len() => of_reg(source, fact.on.get(n).copied(), |who| What::Online { who }),
         Fact::Presence(fact) => of_reg(source, fact.off.get(n - fact.on.len()).map(|(reg, _)| *reg), |who| What::Offline { who }),
         Fact::Proven(fact) => fact.direct.get(n).map_or(Ok(None), |proof| proven(source, proof)),
+        Fact::Ended(fact) => fact.direct.get(n).map_or(Ok(None), |(message, dev, end)| ended(source, *message, *dev, *end)),
         Fact::Reported(fact) => reported(source, fact),
         Fact::ClientEvent(fact) => of_reg(source, Some(fact.reg), |who| emitted(who, fact)),
         Fact::Started(_)
@@ -108,7 +111,8 @@ fn item(source: &Source<'_>, entry: &Entry, n: u32) -> Result<Option<(AppNo, Wha
         | Fact::Disconnected(_)
         | Fact::Subscribed(_)
         | Fact::Published(_)
-        | Fact::Overflowed(_) => Ok(None),
+        | Fact::Overflowed(_)
+        | Fact::Recalled(_) => Ok(None),
         Fact::AppPut(_) | Fact::AppGone(_) | Fact::KeyPut(_) | Fact::KeyGone(_) => Ok(None),
     }
 }
@@ -144,12 +148,27 @@ fn message(source: &Source<'_>, at: Option<Position>) -> Result<(Option<MessageI
     Ok(found.map_or((None, None), |message| (Some(message.id), message.content.meta.clone())))
 }
 
-fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, What)>, ReadError> {
-    let Some(Row::Device(device)) = source.base.get(&Key::Device(proof.dev))? else { return Ok(None) };
+/// What we know of a direct message on a device: as it is told by us.
+fn direct(source: &Source<'_>, at: Position, dev: Dev, known: Known) -> Result<Option<(AppNo, What)>, ReadError> {
+    let Some(Row::Device(device)) = source.base.get(&Key::Device(dev))? else { return Ok(None) };
     let Some(reg) = reg(source, device.reg)? else { return Ok(None) };
-    let (message, meta) = message(source, Some(proof.message))?;
-    let (state, proof) = (Some(proof.state), Some(proof.proof));
-    Ok(Some((reg.app, What::Reported(Told { who: who(&reg), message, state, proof, status: None, inferred: false, meta }))))
+    let (message, meta) = message(source, Some(at))?;
+    let Known { state, proof, reason } = known;
+    Ok(Some((reg.app, What::Reported(Told { who: who(&reg), message, state, proof, status: None, inferred: false, reason, meta }))))
+}
+
+struct Known {
+    state: Option<State>,
+    proof: Option<Proof>,
+    reason: Option<End>,
+}
+
+fn proven(source: &Source<'_>, proof: &DirectProof) -> Result<Option<(AppNo, What)>, ReadError> {
+    direct(source, proof.message, proof.dev, Known { state: Some(proof.state), proof: Some(proof.proof), reason: None })
+}
+
+fn ended(source: &Source<'_>, message: Position, dev: Dev, end: End) -> Result<Option<(AppNo, What)>, ReadError> {
+    direct(source, message, dev, Known { state: None, proof: None, reason: Some(end) })
 }
 
 fn reported(source: &Source<'_>, fact: &Reported) -> Result<Option<(AppNo, What)>, ReadError> {
@@ -160,5 +179,5 @@ fn reported(source: &Source<'_>, fact: &Reported) -> Result<Option<(AppNo, What)
     let (message, meta) = message(source, fact.message)?;
     let who = reg.map_or_else(Who::default, |reg| who(&reg));
     let (state, proof, status) = (fact.state, fact.proof, Some(fact.status.clone()));
-    Ok(Some((fact.app, What::Reported(Told { who, message, state, proof, status, inferred: fact.inferred, meta }))))
+    Ok(Some((fact.app, What::Reported(Told { who, message, state, proof, status, inferred: fact.inferred, reason: None, meta }))))
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, Dev, Directory, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, RegNo, Registered,
-    Reported, Subscribed, Targets, TopicNo, Uid, Unregistered, UserNo, Why,
+    AppNo, Dev, Directory, End, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, Recalled, RegNo,
+    Registered, Reported, State, Subscribed, Targets, TopicNo, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Rows, Scope, Shelf, Topic, User};
+use super::{Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Receipt, Reg, Row, Rows, Scope, Shelf, Topic, User};
 use crate::ReadError;
 
 /// Applies one fact. The caller keeps the mark: below it nothing is applied twice.
@@ -21,9 +21,9 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
             Ok(())
         }
         Fact::Registered(fact) => registered(rows, at, time, fact),
-        Fact::Unregistered(fact) => unregistered(rows, at, fact),
+        Fact::Unregistered(fact) => unregistered(rows, at, time, fact),
         Fact::Presence(fact) => presence(rows, fact),
-        Fact::Erased(fact) => erased(rows, at, fact),
+        Fact::Erased(fact) => erased(rows, at, time, fact),
         Fact::Ghost(fact) => ghost(rows, at, time, fact),
         Fact::Subscribed(fact) => subscribed(rows, at, fact),
         Fact::Published(fact) => published(rows, at, time, fact, &entry.fact),
@@ -32,9 +32,18 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
             reported(rows, time, fact);
             Ok(())
         }
+        Fact::Recalled(fact) => {
+            recalled(rows, at, time, fact);
+            Ok(())
+        }
+        Fact::Ended(fact) => {
+            fact.direct.iter().for_each(|(message, dev, end)| rows.settle(*dev, *message, Fate::Ended(*end)));
+            Ok(())
+        }
         Fact::Overflowed(fact) => {
             let seen = rows.cursor(fact.dev)?.map_or(time, |cursor| cursor.seen);
-            rows.raise(fact.dev, Cursor { at: fact.upto, seen })
+            rows.lose_all(fact.dev, (fact.after, fact.upto), Loss { end: End::Overflow, time });
+            rows.raise(fact.dev, Cursor { at: fact.upto, proven: Position::ZERO, seen })
         }
     }
 }
@@ -75,7 +84,7 @@ fn registered(rows: &mut impl Rows, at: Position, time: Millis, fact: &Registere
     rows.put(Key::Token(fact.token.clone()), Row::Token(fact.reg));
     rows.put(Key::Reg(fact.reg), Row::Reg(Arc::new(reg)));
     let device = Device { reg: fact.reg, print: fact.print, addr: fact.addr, heir_of: None, born: at, dead: None };
-    add_device(rows, fact.app, fact.dev, device, Cursor { at: fact.cursor, seen: time })?;
+    add_device(rows, fact.app, fact.dev, device, Cursor { at: fact.cursor, proven: fact.cursor, seen: time })?;
     let numbers = rows.numbers();
     numbers.reg = numbers.reg.max(fact.reg.0 + 1);
     Ok(())
@@ -113,7 +122,7 @@ fn add_device(rows: &mut impl Rows, app: AppNo, dev: Dev, device: Device, cursor
 fn ghost(rows: &mut impl Rows, at: Position, time: Millis, fact: &Ghost) -> Result<(), ReadError> {
     let Some(reg) = rows.reg(fact.reg)? else { return Ok(()) };
     let device = Device { reg: fact.reg, print: fact.print, addr: fact.addr, heir_of: fact.heir_of, born: at, dead: None };
-    add_device(rows, reg.app, fact.dev, device, Cursor { at: fact.cursor, seen: time })?;
+    add_device(rows, reg.app, fact.dev, device, Cursor { at: fact.cursor, proven: fact.cursor, seen: time })?;
     let mut reg = (*reg).clone();
     if !reg.devs.contains(&fact.dev) {
         reg.devs.push(fact.dev);
@@ -122,29 +131,32 @@ fn ghost(rows: &mut impl Rows, at: Position, time: Millis, fact: &Ghost) -> Resu
     Ok(())
 }
 
-fn unregistered(rows: &mut impl Rows, at: Position, fact: &Unregistered) -> Result<(), ReadError> {
+/// Where a fact stands, and its log time.
+type When = (Position, Millis);
+
+fn unregistered(rows: &mut impl Rows, at: Position, time: Millis, fact: &Unregistered) -> Result<(), ReadError> {
     for (reg, why) in &fact.regs {
-        end_reg(rows, at, *reg, *why)?;
+        end_reg(rows, (at, time), *reg, *why)?;
     }
     for dev in &fact.ghosts {
-        end_ghost(rows, at, *dev)?;
+        end_ghost(rows, (at, time), *dev)?;
     }
     Ok(())
 }
 
-fn end_reg(rows: &mut impl Rows, at: Position, no: RegNo, why: Why) -> Result<(), ReadError> {
+fn end_reg(rows: &mut impl Rows, when: When, no: RegNo, why: Why) -> Result<(), ReadError> {
     let Some(reg) = rows.reg(no)?.filter(|reg| reg.dead.is_none()) else { return Ok(()) };
     for dev in &reg.devs {
-        end_device(rows, reg.app, at, *dev)?;
+        end_device(rows, reg.app, when, *dev)?;
     }
     let mut stays = rows.stays(no)?;
     if stays.now().next().is_some() {
-        stays.leave_all(at);
+        stays.leave_all(when.0);
         rows.put(Key::Stays(no), Row::Stays(stays));
     }
     forget(rows, reg.user, no)?;
     rows.told(no, false);
-    let dead = Reg { dead: Some((at, why)), devs: Vec::new(), ..(*reg).clone() };
+    let dead = Reg { dead: Some((when.0, why)), devs: Vec::new(), ..(*reg).clone() };
     rows.put(Key::Reg(no), Row::Reg(Arc::new(dead)));
     Ok(())
 }
@@ -159,9 +171,9 @@ fn forget(rows: &mut impl Rows, user: UserNo, reg: RegNo) -> Result<(), ReadErro
 }
 
 /// His name goes everywhere; the numbers stay, so that the log can be read past them.
-fn erased(rows: &mut impl Rows, at: Position, fact: &Erased) -> Result<(), ReadError> {
+fn erased(rows: &mut impl Rows, at: Position, time: Millis, fact: &Erased) -> Result<(), ReadError> {
     for no in &fact.regs {
-        end_reg(rows, at, *no, Why::Revoked)?;
+        end_reg(rows, (at, time), *no, Why::Revoked)?;
         if let Some(reg) = rows.reg(*no)? {
             rows.put(Key::Reg(*no), Row::Reg(Arc::new(Reg { uid: Uid::trusted(""), ..(*reg).clone() })));
         }
@@ -177,17 +189,18 @@ fn erased(rows: &mut impl Rows, at: Position, fact: &Erased) -> Result<(), ReadE
     Ok(())
 }
 
-fn end_ghost(rows: &mut impl Rows, at: Position, dev: Dev) -> Result<(), ReadError> {
+fn end_ghost(rows: &mut impl Rows, when: When, dev: Dev) -> Result<(), ReadError> {
     let Some(device) = rows.device(dev)?.filter(|device| device.dead.is_none()) else { return Ok(()) };
     let Some(reg) = rows.reg(device.reg)? else { return Ok(()) };
-    end_device(rows, reg.app, at, dev)?;
+    end_device(rows, reg.app, when, dev)?;
     let mut left = (*reg).clone();
     left.devs.retain(|other| *other != dev);
     rows.put(Key::Reg(device.reg), Row::Reg(Arc::new(left)));
     Ok(())
 }
 
-fn end_device(rows: &mut impl Rows, app: AppNo, at: Position, dev: Dev) -> Result<(), ReadError> {
+fn end_device(rows: &mut impl Rows, app: AppNo, (at, time): When, dev: Dev) -> Result<(), ReadError> {
+    rows.lose_all(dev, (Position::ZERO, at), Loss { end: End::Unregistered, time });
     if let Some(device) = rows.device(dev)? {
         rows.put(Key::Device(dev), Row::Device(Arc::new(Device { dead: Some(at), ..(*device).clone() })));
         let devices = rows.numbers().devices.entry(app).or_default();
@@ -298,32 +311,35 @@ fn presence(rows: &mut impl Rows, fact: &Presence) -> Result<(), ReadError> {
 /// The device heard of last is the one that the registration was last seen on.
 fn see(rows: &mut impl Rows, reg: RegNo, seen: Millis) -> Result<(), ReadError> {
     let Some(reg) = rows.reg(reg)? else { return Ok(()) };
-    let mut latest: Option<(Millis, Dev, Position)> = None;
+    let mut latest: Option<(Millis, Dev, Cursor)> = None;
     for dev in &reg.devs {
         let Some(cursor) = rows.cursor(*dev)? else { continue };
         if latest.is_none_or(|(seen, ..)| cursor.seen > seen) {
-            latest = Some((cursor.seen, *dev, cursor.at));
+            latest = Some((cursor.seen, *dev, cursor));
         }
     }
-    let Some((_, dev, at)) = latest else { return Ok(()) };
-    rows.raise(dev, Cursor { at, seen })
+    let Some((_, dev, before)) = latest else { return Ok(()) };
+    rows.raise(dev, Cursor { seen, ..before })
 }
 
 fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published, whole: &Arc<Fact>) -> Result<(), ReadError> {
     let len = u32::try_from(fact.content.body.text().len()).unwrap_or(u32::MAX);
-    let letter = Letter { expires: fact.expires, len, superseded_by: None };
-    // One that expires as it is born is for who is connected: no mailbox has it.
-    let waits = fact.expires > time;
-    let wide = Shelf::of(fact);
-    match (&fact.targets, wide) {
-        (_, Some(shelf)) if waits => rows.wait(shelf, at, letter),
-        (Targets::Devices(devs), None) if waits => devs.iter().for_each(|dev| rows.wait(Shelf::Inbox(*dev), at, letter)),
-        _ => {}
+    let letter = Letter { expires: fact.expires, len, gone_by: None };
+    match (&fact.targets, Shelf::of(fact)) {
+        // One that expires as it is born is for who is connected: no mailbox has it.
+        (_, Some(_)) if fact.expires <= time => {}
+        (_, Some(shelf)) => rows.post(shelf, at, letter),
+        // A direct one has a fate all the same, on each device.
+        (Targets::Devices(devs), None) => devs.iter().for_each(|dev| rows.wait(*dev, at, letter)),
+        (Targets::Everyone | Targets::Members(_), None) => {}
     }
     for replaced in &fact.replaces {
         match &replaced.devs {
-            Some(devs) => devs.iter().for_each(|dev| rows.supersede(Shelf::Inbox(*dev), replaced.message, at)),
-            None => wide.into_iter().for_each(|shelf| rows.supersede(shelf, replaced.message, at)),
+            Some(devs) => {
+                let loss = Loss { end: End::Superseded, time };
+                devs.iter().for_each(|dev| rows.lose(*dev, replaced.message, at, loss));
+            }
+            None => rows.withdraw(replaced.message, at),
         }
     }
     if let Some(key) = &fact.content.collapse_key {
@@ -352,10 +368,21 @@ fn scopes(rows: &mut impl Rows, fact: &Published) -> Result<BTreeSet<Scope>, Rea
     Ok(scopes)
 }
 
+fn recalled(rows: &mut impl Rows, at: Position, time: Millis, fact: &Recalled) {
+    rows.put(Key::Recalled(fact.message), Row::Recalled);
+    match &fact.devs {
+        Some(devs) => devs.iter().for_each(|dev| rows.lose(*dev, fact.message, at, Loss { end: End::Recalled, time })),
+        None => rows.withdraw(fact.message, at),
+    }
+}
+
 fn proven(rows: &mut impl Rows, time: Millis, fact: &Proven) -> Result<(), ReadError> {
     let mut moved: Vec<(Dev, Position)> = fact.cursors.iter().flat_map(|(to, devs)| devs.iter().map(move |dev| (*dev, *to))).collect();
     moved.sort_unstable();
     for direct in &fact.direct {
+        if direct.state >= State::Reached {
+            rows.settle(direct.dev, direct.message, Fate::Proven);
+        }
         // What the cursor passes with the same fact needs no receipt: nothing below a cursor is read.
         let passed = moved.binary_search_by_key(&direct.dev, |(dev, _)| *dev).is_ok_and(|index| moved[index].1 >= direct.message);
         if !passed {
@@ -366,7 +393,7 @@ fn proven(rows: &mut impl Rows, time: Millis, fact: &Proven) -> Result<(), ReadE
         }
     }
     for (dev, to) in moved {
-        rows.raise(dev, Cursor { at: to, seen: time })?;
+        rows.raise(dev, Cursor { at: to, proven: to, seen: time })?;
     }
     Ok(())
 }
@@ -374,6 +401,9 @@ fn proven(rows: &mut impl Rows, time: Millis, fact: &Proven) -> Result<(), ReadE
 fn reported(rows: &mut impl Rows, time: Millis, fact: &Reported) {
     if let (Some(dev), Some(message), Some(state)) = (fact.dev, fact.message, fact.state) {
         let proof = fact.proof.unwrap_or(Proof::Peer);
+        if state >= State::Reached {
+            rows.settle(dev, message, Fate::Proven);
+        }
         rows.put(Key::Receipt(dev, message), Row::Receipt(Receipt { state, proof, since: time }));
     }
 }

@@ -75,7 +75,7 @@ impl<M: Mail + ?Sized> Wanted<'_, M> {
     fn next(&mut self) -> Result<Option<(Position, Letter)>, ReadError> {
         loop {
             let Some((at, letter)) = self.take_first()? else { return Ok(None) };
-            if letter.superseded_by.is_none() && letter.expires > self.now && self.had.binary_search(&at).is_err() {
+            if letter.gone_by.is_none() && letter.expires > self.now && self.had.binary_search(&at).is_err() {
                 return Ok(Some((at, letter)));
             }
         }
@@ -283,7 +283,12 @@ impl Mail for super::maps::Maps {
             return Ok(Vec::new());
         }
         let first = Position::from_raw(after.raw() + 1);
-        let rows = self.letters.range((shelf, first)..=(shelf, upto)).map(|((_, at), letter)| (*at, *letter));
+        let rows: Box<dyn DoubleEndedIterator<Item = (Position, Letter)>> = match shelf {
+            Shelf::Inbox(dev) => Box::new(self.inbox.range((dev, first)..=(dev, upto)).map(|((_, at), (letter, _))| (*at, *letter))),
+            Shelf::Wide(_) | Shelf::Topic(_) => {
+                Box::new(self.wide.range((shelf, first)..=(shelf, upto)).map(|((_, at), letter)| (*at, *letter)))
+            }
+        };
         Ok(match order {
             Order::Oldest => rows.take(limit).collect(),
             Order::Newest => rows.rev().take(limit).collect(),

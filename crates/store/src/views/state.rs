@@ -17,10 +17,12 @@ use crate::snapshot::Snapshots;
 
 mod changes;
 mod directory;
+mod fates;
 mod rows;
 mod subject;
 
 use changes::Changes;
+pub(crate) use sweep::Old;
 
 const FORMAT: u64 = 4;
 
@@ -34,9 +36,12 @@ CREATE TABLE reg(r INTEGER PRIMARY KEY, u INTEGER NOT NULL, token TEXT NOT NULL 
 CREATE INDEX reg_of_user ON reg(u);
 CREATE TABLE device(d INTEGER PRIMARY KEY, r INTEGER NOT NULL, print INTEGER NOT NULL, addr BLOB NOT NULL, heir_of INTEGER, born INTEGER NOT NULL, dead INTEGER NOT NULL);
 CREATE INDEX device_of_reg ON device(r);
-CREATE TABLE cur(d INTEGER PRIMARY KEY, pos INTEGER NOT NULL, seen INTEGER NOT NULL);
+CREATE TABLE cur(d INTEGER PRIMARY KEY, pos INTEGER NOT NULL, seen INTEGER NOT NULL, proven INTEGER NOT NULL);
 CREATE TABLE wide(a INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(a, pos)) WITHOUT ROWID;
-CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
+CREATE INDEX wide_by_pos ON wide(pos);
+CREATE TABLE inbox(d INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, fate INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
+CREATE INDEX inbox_due ON inbox(fate) WHERE fate > 0;
+CREATE TABLE recalled(pos INTEGER PRIMARY KEY);
 CREATE TABLE rcpt(d INTEGER NOT NULL, pos INTEGER NOT NULL, st INTEGER NOT NULL, proof INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(d, pos)) WITHOUT ROWID;
 CREATE TABLE idem(bucket INTEGER NOT NULL, key BLOB NOT NULL, request INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
@@ -45,7 +50,8 @@ CREATE TABLE online(r INTEGER PRIMARY KEY);
 CREATE TABLE topic(t INTEGER PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, devices INTEGER NOT NULL, UNIQUE(a, name));
 CREATE TABLE follow(u INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(u, t)) WITHOUT ROWID;
 CREATE TABLE stay(r INTEGER NOT NULL, t INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(r, t, since)) WITHOUT ROWID;
-CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;";
+CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;
+CREATE INDEX post_by_pos ON post(pos);";
 
 /// Why a merge failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,9 +225,9 @@ impl State {
         Ok(numbers)
     }
 
-    /// Removes some of what has expired at `now`; an expired row equals an absent one everywhere, so when is no matter.
-    pub(crate) fn sweep(&mut self, now: Millis, receipts_s: u64) -> Result<(), MergeError> {
-        Ok(self.swept.step(&self.conn, now, receipts_s)?)
+    /// Removes some of what nobody asks for any more; such a row equals an absent one everywhere, so when is no matter.
+    pub(crate) fn sweep(&mut self, old: &Old) -> Result<(), MergeError> {
+        Ok(self.swept.step(&self.conn, old)?)
     }
 
     /// The next start rebuilds the file.
@@ -366,12 +372,21 @@ CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL,
 
 /// What `schema` said of format 3.
 const SCHEMA_3: u64 = 0x97ff_6437;
-/// Format 3 knew no topics.
+/// Format 3 told no ends: what has not expired and still waits has yet to end, what a cursor has passed counts as proven. It knew no topics.
 const FROM_3: &str = "
+ALTER TABLE cur ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;
+UPDATE cur SET proven = pos;
+CREATE INDEX wide_by_pos ON wide(pos);
+ALTER TABLE inbox ADD COLUMN fate INTEGER NOT NULL DEFAULT 0;
+UPDATE inbox SET fate = CASE WHEN gone > 0 THEN 2 WHEN (SELECT dead FROM device WHERE device.d = inbox.d) > 0 THEN 5 ELSE exp + 10000 END
+ WHERE pos > (SELECT pos FROM cur WHERE cur.d = inbox.d) AND NOT EXISTS(SELECT 1 FROM rcpt WHERE rcpt.d = inbox.d AND rcpt.pos = inbox.pos AND rcpt.st >= 2);
+CREATE INDEX inbox_due ON inbox(fate) WHERE fate > 0;
+CREATE TABLE recalled(pos INTEGER PRIMARY KEY);
 CREATE TABLE topic(t INTEGER PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, devices INTEGER NOT NULL, UNIQUE(a, name));
 CREATE TABLE follow(u INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(u, t)) WITHOUT ROWID;
 CREATE TABLE stay(r INTEGER NOT NULL, t INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(r, t, since)) WITHOUT ROWID;
-CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;";
+CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;
+CREATE INDEX post_by_pos ON post(pos);";
 
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use tidings_model::Position;
+use tidings_model::{Dev, Position};
 
 use super::cache::Cache;
 use crate::ReadError;
-use crate::views::{Base, Key, Numbers, Row, Rows};
+use crate::views::{Base, Fate, Key, Numbers, Row, Rows};
 
 /// The newest batch that something was looked up in: an answer may not leave before it is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +96,8 @@ impl<B: Base> Rows for Layers<B> {
             return Ok(Some(row));
         }
         let found = self.beneath.get(key)?;
-        if let Some(row) = &found {
+        // What becomes of a message beneath may change without a word to the writer.
+        if let Some(row) = found.as_ref().filter(|_| !matches!(key, Key::Fate(..))) {
             self.settled.learn(key.clone(), row.clone());
         }
         Ok(found)
@@ -108,5 +109,9 @@ impl<B: Base> Rows for Layers<B> {
 
     fn numbers(&mut self) -> &mut Numbers {
         &mut self.open.numbers
+    }
+
+    fn settle(&mut self, dev: Dev, at: Position, fate: Fate) {
+        self.open.rows.insert(Key::Fate(dev, at), Row::Fate(fate));
     }
 }

@@ -43,12 +43,13 @@ impl<B: Beneath, T> Writer<B, T> {
         Ok(Ok(()))
     }
 
-    /// Direct messages that are news: to a device that is a target, not passed by its cursor, in a higher state than known.
+    /// Direct messages that are news: not passed by a proof, in a higher state than known. A proof wins over an end, also
+    /// where the mailbox was cut above it or the device's registration has ended meanwhile.
     fn news(&mut self, proofs: &[DirectProof]) -> Result<Vec<DirectProof>, ReadError> {
         let mut news: BTreeMap<(Position, Dev), DirectProof> = BTreeMap::new();
         for proof in proofs {
             let (Some(device), Some(cursor)) = (self.layers.device(proof.dev)?, self.layers.cursor(proof.dev)?) else { continue };
-            if device.dead.is_some() || proof.message <= device.born || proof.message <= cursor.at {
+            if proof.message <= device.born || proof.message <= cursor.proven || device.dead.is_some_and(|dead| dead < proof.message) {
                 continue;
             }
             let key = (proof.message, proof.dev);

@@ -66,7 +66,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Targets::Everyone => device.born < at,
             Targets::Members(topic) => device.born < at && self.layers.stays(device.reg)?.covers(*topic, at),
         };
-        if !is_target || device.dead.is_some() || at <= cursor.at {
+        if !is_target || device.dead.is_some() || at <= cursor.proven {
             return Ok(false);
         }
         Ok(self.layers.receipt(dev, at)?.is_none_or(|receipt| receipt.state < State::Reached))

@@ -2,7 +2,7 @@
 
 use tidings_model::{Code, Limits};
 
-use super::{BODY, IN_APP, STORE};
+use super::{ADDRESS, BODY, IN_APP, STORE, json};
 use crate::openapi::operation::{Answer, Header, Operation, Parameter, Place};
 use crate::openapi::schema::{Schema, field, optional};
 use crate::openapi::shapes::UID;
@@ -28,6 +28,9 @@ const PREFER: &[Parameter] = &[Parameter {
     says: "wait=N: answer when the first device has it, within N seconds; for messages to uids and tokens",
     example: "",
 }];
+
+const OF_ID: &[Parameter] =
+    &[Parameter { place: Place::Path, name: "id", schema: Schema::Text, says: "the message's, as it was accepted", example: "" }];
 
 const TARGETS: &[Code] = &[Code::MissingTarget, Code::AmbiguousTarget, Code::UnknownTarget, Code::TokenUnregistered];
 const KEYED: &[Code] = &[Code::IdempotencyMismatch];
@@ -92,6 +95,24 @@ pub(super) const ALL: &[Operation] = &[
             headers: &[REPLAY],
         }],
         refusals: &[BODY, STORE],
+    },
+    Operation {
+        method: "delete",
+        path: "/v1/messages/{id}",
+        id: "recallMessage",
+        summary: "Take a message back",
+        says: "Who has not been given it never gets it; what a device has it keeps. Asked again, or after the message has ended, it changes nothing.",
+        parameters: &[OF_ID, IN_APP],
+        body: None,
+        answers: &[json(
+            202,
+            "taken back",
+            &[(
+                "application/json",
+                Schema::Object(&[field("id", Schema::Text, "the message"), field("state", Schema::OneOf(&["recalled"]), "")]),
+            )],
+        )],
+        refusals: &[ADDRESS, STORE],
     },
 ];
 

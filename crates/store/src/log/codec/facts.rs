@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tidings_json::Json;
 use tidings_model::{
-    AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased, EventName, Fact, Ghost,
-    Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, RegNo, Registered, Replaced, Reported, Started,
-    State, Subscribed, Target, Targets, Token, TopicName, TopicNo, Uid, Unregistered, UserNo, Why,
+    AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, End, Ended, Erased, EventName, Fact,
+    Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, Recalled, RegNo, Registered, Replaced,
+    Reported, Started, State, Subscribed, Target, Targets, Token, TopicName, TopicNo, Uid, Unregistered, UserNo, Why,
 };
 
 use super::{Bytes, Encoded, Malformed, PUBLISHED_MORE, PUBLISHED_TOPIC, Put, VERSION, tag, tenancy};
@@ -43,6 +43,8 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
             put_reported(&mut head, fact)
         }
         Fact::Overflowed(fact) => put_overflowed(&mut head, fact),
+        Fact::Recalled(fact) => put_recalled(&mut head, fact),
+        Fact::Ended(fact) => put_ended(&mut head, fact),
         Fact::ClientEvent(fact) => {
             body.extend_from_slice(fact.args.as_str().as_bytes());
             put_client_event(&mut head, fact)
@@ -73,7 +75,7 @@ fn is_topical(fact: &Published) -> bool {
 
 pub(super) fn knows(tag: u8, version: u8) -> bool {
     let newest = if tag == tag::PUBLISHED { PUBLISHED_TOPIC } else { VERSION };
-    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED..=tag::GHOST | tag::PUBLISHED..=tag::OVERFLOWED | tag::CLIENT_EVENT);
+    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED..=tag::GHOST | tag::PUBLISHED..=tag::RECALLED | tag::ENDED | tag::CLIENT_EVENT);
     known && version <= newest
 }
 
@@ -104,6 +106,8 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
         tag::OVERFLOWED => Fact::Overflowed(take_overflowed(&mut bytes)?),
+        tag::RECALLED => Fact::Recalled(take_recalled(&mut bytes)?),
+        tag::ENDED => Fact::Ended(take_ended(&mut bytes)?),
         tag::CLIENT_EVENT => Fact::ClientEvent(take_client_event(&mut bytes, body)?),
         _ => return Err(Malformed("an unknown tag")),
     };
@@ -481,6 +485,35 @@ fn take_overflowed(bytes: &mut Bytes<'_>) -> Taken<Overflowed> {
         count: bytes.small()?,
         bytes: bytes.number()?,
     })
+}
+
+fn put_recalled(head: &mut Vec<u8>, fact: &Recalled) -> u8 {
+    head.position(fact.message);
+    head.option(fact.by.as_ref(), |head, id| head.text(id.as_str()));
+    head.option(fact.devs.as_ref(), |head, devs| head.devs(devs));
+    tag::RECALLED
+}
+
+fn take_recalled(bytes: &mut Bytes<'_>) -> Taken<Recalled> {
+    Ok(Recalled { message: bytes.position()?, by: bytes.option(tenancy::take_key_id)?, devs: bytes.option(Bytes::devs)? })
+}
+
+fn put_ended(head: &mut Vec<u8>, fact: &Ended) -> u8 {
+    head.list(&fact.direct, |head, (message, dev, end)| {
+        head.position(*message);
+        head.number(u64::from(dev.0));
+        head.byte(*end as u8);
+    });
+    tag::ENDED
+}
+
+fn take_ended(bytes: &mut Bytes<'_>) -> Taken<Ended> {
+    let direct = bytes.list(|bytes| Ok((bytes.position()?, Dev(bytes.small()?), take_end(bytes)?)))?;
+    Ok(Ended { direct })
+}
+
+fn take_end(bytes: &mut Bytes<'_>) -> Taken<End> {
+    End::from_number(bytes.byte()?).ok_or(Malformed("an unknown end"))
 }
 
 fn put_client_event(head: &mut Vec<u8>, fact: &ClientEvent) -> u8 {

@@ -6,10 +6,10 @@ use proptest::option;
 use proptest::prelude::*;
 use tidings_json::Json;
 use tidings_model::{
-    ApiKey, App, AppName, AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, Erased,
-    EventName, Ghost, Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published, RegNo,
-    Registered, Replaced, Reported, Scopes, Started, State, Subscribed, Target, Targets, Token, TopicName, TopicNo, Uid, Unregistered,
-    UserNo, Why,
+    ApiKey, App, AppName, AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, End, Ended,
+    Erased, EventName, Ghost, Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof, Proven, Published,
+    Recalled, RegNo, Registered, Replaced, Reported, Scopes, Started, State, Subscribed, Target, Targets, Token, TopicName, TopicNo, Uid,
+    Unregistered, UserNo, Why,
 };
 
 use super::*;
@@ -217,6 +217,18 @@ fn proven_reported_and_overflowed_keep_their_bytes() {
 }
 
 #[test]
+fn ends_and_recalls_keep_their_bytes() {
+    let direct = vec![(Position::new(0, 3), Dev(300), End::Expired), (Position::new(2, 0), Dev(1), End::Unregistered)];
+    golden(&Fact::Ended(Ended { direct }), 28, "010203ac020180040105", "");
+    let recalled = Recalled { message: Position::new(2, 1), by: Some(KeyId::trusted("k7")), devs: Some(vec![Dev(3), Dev(300)]) };
+    golden(&Fact::Recalled(recalled.clone()), 24, "01810401026b37010203a902", "");
+    golden(&Fact::Recalled(Recalled { by: None, devs: None, ..recalled }), 24, "0181040000", "");
+    let ends: Vec<u8> = End::ALL.into_iter().map(|end| end as u8).collect();
+    assert_eq!(ends, [1, 2, 3, 4, 5, 6], "they stand in the log");
+    assert!(decode(Position::ZERO, 28, &[1, 1, 3, 1, 7], b"").is_err(), "an unknown end is no end");
+}
+
+#[test]
 fn an_event_of_an_app_keeps_its_bytes() {
     let args = Json::parse(br#"["a",{"n":1e400}]"#).unwrap();
     let event = ClientEvent { reg: RegNo(300), dev: Some(Dev(2)), event_name: EventName::trusted("cart"), args };
@@ -402,7 +414,13 @@ fn small_facts() -> impl Strategy<Value = Fact> {
     );
     let overflowed = (any::<u32>(), position(), position(), any::<u32>(), any::<u64>())
         .prop_map(|(dev, after, upto, count, bytes)| Fact::Overflowed(Overflowed { dev: Dev(dev), after, upto, count, bytes }));
-    prop_oneof![started, Just(Fact::Tick), unregistered, presence, ghost, overflowed, tenancy()]
+    let recalled = (position(), option::of(".{0,8}"), option::of(devs())).prop_map(|(message, by, devs)| {
+        let by = by.map(|id: String| KeyId::trusted(&id));
+        Fact::Recalled(Recalled { message, by, devs })
+    });
+    let end = (0..End::ALL.len()).prop_map(|index| End::ALL[index]);
+    let ended = vec((position(), any::<u32>().prop_map(Dev), end), 0..4).prop_map(|direct| Fact::Ended(Ended { direct }));
+    prop_oneof![started, Just(Fact::Tick), unregistered, presence, ghost, overflowed, recalled, ended, tenancy()]
 }
 
 fn tenancy() -> impl Strategy<Value = Fact> {

@@ -9,6 +9,8 @@ use tidings_model::{
 
 use super::*;
 
+mod fates;
+
 /// A store, its clock, and one call for a whole round.
 pub(super) struct Desk {
     pub(super) store: MemStore,

@@ -5,19 +5,31 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, params};
 use tidings_model::{CollapseKey, Dev, Limits, Position, RegNo, TopicNo, UserNo};
 
-use super::{directory, put_meta, rows};
+use super::{directory, fates, put_meta, rows};
 use crate::ReadError;
 use crate::log::segment::io;
-use crate::views::{Cursor, Device, Kept, Key, Latest, Letter, Numbers, Receipt, Reg, Row, Rows, Scope, Shelf, Stays, Topic, User};
+use crate::views::{
+    Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Numbers, Receipt, Reg, Row, Rows, Scope, Shelf, Stays, Topic, User,
+};
+
+/// What happens to letters of one device.
+enum Turn {
+    Lost { at: Position, by: Position, loss: Loss },
+    LostAll { part: (Position, Position), loss: Loss },
+    Settled(Position, Fate),
+}
 
 pub(super) struct Changes<'c> {
     conn: &'c Connection,
     rows: BTreeMap<Key, Row>,
     /// Cursors are raised without being read.
     raised: BTreeMap<Dev, Cursor>,
-    letters: BTreeMap<(Shelf, Position), Letter>,
-    /// Who took whose place, of letters that earlier merges have written.
-    gone: BTreeMap<(Shelf, Position), Position>,
+    inbox: BTreeMap<(Dev, Position), (Letter, Fate)>,
+    wide: BTreeMap<(Shelf, Position), Letter>,
+    /// What happened to letters that earlier merges have written, in this order.
+    turns: Vec<(Dev, Turn)>,
+    /// What took those for many away.
+    gone_wide: BTreeMap<Position, Position>,
     told: BTreeMap<RegNo, bool>,
     before: Numbers,
     numbers: Numbers,
@@ -31,7 +43,7 @@ impl Rows for Changes<'_> {
         };
         let Key::Cursor(dev) = key else { return Ok(found) };
         Ok(match (found, self.raised.get(dev)) {
-            (Some(Row::Cursor(cursor)), Some(raised)) => Some(Row::Cursor(higher(cursor, *raised))),
+            (Some(Row::Cursor(cursor)), Some(raised)) => Some(Row::Cursor(cursor.higher(*raised))),
             (None, Some(raised)) => Some(Row::Cursor(*raised)),
             (found, _) => found,
         })
@@ -46,18 +58,48 @@ impl Rows for Changes<'_> {
     }
 
     fn raise(&mut self, dev: Dev, to: Cursor) -> Result<(), ReadError> {
-        self.raised.entry(dev).and_modify(|cursor| *cursor = higher(*cursor, to)).or_insert(to);
+        self.raised.entry(dev).and_modify(|cursor| *cursor = cursor.higher(to)).or_insert(to);
         Ok(())
     }
 
-    fn wait(&mut self, shelf: Shelf, at: Position, letter: Letter) {
-        self.letters.insert((shelf, at), letter);
+    fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
+        self.inbox.insert((dev, at), (letter, Fate::of(letter.expires)));
     }
 
-    fn supersede(&mut self, shelf: Shelf, at: Position, by: Position) {
-        match self.letters.get_mut(&(shelf, at)) {
-            Some(letter) => letter.superseded_by = Some(by),
-            None => drop(self.gone.insert((shelf, at), by)),
+    fn post(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        self.wide.insert((shelf, at), letter);
+    }
+
+    fn lose(&mut self, dev: Dev, at: Position, by: Position, loss: Loss) {
+        match self.inbox.get_mut(&(dev, at)) {
+            Some((letter, fate)) => {
+                letter.gone_by = Some(by);
+                fate.lose(letter.expires, loss);
+            }
+            None => self.turns.push((dev, Turn::Lost { at, by, loss })),
+        }
+    }
+
+    fn lose_all(&mut self, dev: Dev, (after, upto): (Position, Position), loss: Loss) {
+        for ((_, at), (letter, fate)) in self.inbox.range_mut((dev, after)..=(dev, upto)) {
+            if *at > after {
+                fate.lose(letter.expires, loss);
+            }
+        }
+        self.turns.push((dev, Turn::LostAll { part: (after, upto), loss }));
+    }
+
+    fn withdraw(&mut self, at: Position, by: Position) {
+        match self.wide.iter_mut().find(|((_, other), _)| *other == at) {
+            Some((_, letter)) => letter.gone_by = Some(by),
+            None => drop(self.gone_wide.insert(at, by)),
+        }
+    }
+
+    fn settle(&mut self, dev: Dev, at: Position, settled: Fate) {
+        match self.inbox.get_mut(&(dev, at)) {
+            Some((_, fate)) => *fate = settled,
+            None => self.turns.push((dev, Turn::Settled(at, settled))),
         }
     }
 
@@ -66,18 +108,16 @@ impl Rows for Changes<'_> {
     }
 }
 
-fn higher(one: Cursor, other: Cursor) -> Cursor {
-    Cursor { at: one.at.max(other.at), seen: one.seen.max(other.seen) }
-}
-
 impl<'c> Changes<'c> {
     pub(super) fn new(conn: &'c Connection, numbers: Numbers) -> Self {
         Self {
             conn,
             rows: BTreeMap::new(),
             raised: BTreeMap::new(),
-            letters: BTreeMap::new(),
-            gone: BTreeMap::new(),
+            inbox: BTreeMap::new(),
+            wide: BTreeMap::new(),
+            turns: Vec::new(),
+            gone_wide: BTreeMap::new(),
             told: BTreeMap::new(),
             before: numbers.clone(),
             numbers,
@@ -85,20 +125,30 @@ impl<'c> Changes<'c> {
     }
 
     /// Within the caller's transaction. The numbers as they are now.
-    pub(super) fn write(self) -> rusqlite::Result<Numbers> {
+    pub(super) fn write(mut self) -> rusqlite::Result<Numbers> {
         let conn = self.conn;
         for (key, row) in &self.rows {
             put(conn, key, row)?;
         }
         for (dev, cursor) in &self.raised {
-            let mut raise = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = max(pos, excluded.pos), seen = max(seen, excluded.seen)")?;
-            raise.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64])?;
+            let mut raise = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET pos = max(pos, excluded.pos), seen = max(seen, excluded.seen), proven = max(proven, excluded.proven)")?;
+            raise.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64, cursor.proven.raw() as i64])?;
         }
-        for ((shelf, at), letter) in &self.letters {
-            put_letter(conn, *shelf, *at, letter)?;
+        for ((shelf, at), letter) in &self.wide {
+            put_wide(conn, *shelf, *at, letter)?;
         }
-        for ((shelf, at), by) in &self.gone {
-            mark_gone(conn, *shelf, *at, *by)?;
+        for (at, by) in &self.gone_wide {
+            for sql in ["UPDATE wide SET gone = ?2 WHERE pos = ?1", "UPDATE post SET gone = ?2 WHERE pos = ?1"] {
+                conn.prepare_cached(sql)?.execute(params![at.raw() as i64, by.raw() as i64])?;
+            }
+        }
+        // A device's turns keep their order; before its new letters, which have had theirs.
+        self.turns.sort_by_key(|(dev, _)| *dev);
+        for (dev, turn) in &self.turns {
+            take_turn(conn, *dev, turn)?;
+        }
+        for ((dev, at), (letter, fate)) in &self.inbox {
+            put_letter(conn, (*dev, *at), letter, *fate)?;
         }
         for (reg, online) in &self.told {
             let sql = if *online { "INSERT INTO online VALUES(?1) ON CONFLICT DO NOTHING" } else { "DELETE FROM online WHERE r = ?1" };
@@ -117,12 +167,15 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
         (Key::Device(dev), Row::Device(row)) => put_device(conn, *dev, row),
         (Key::Cursor(dev), Row::Cursor(cursor)) => {
             let mut put = conn
-                .prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3) ON CONFLICT DO UPDATE SET pos = excluded.pos, seen = excluded.seen")?;
-            put.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64]).map(drop)
+                .prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET pos = excluded.pos, seen = excluded.seen, proven = excluded.proven")?;
+            put.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64, cursor.proven.raw() as i64]).map(drop)
         }
         (Key::Receipt(dev, at), Row::Receipt(receipt)) => put_receipt(conn, *dev, *at, receipt),
         (Key::Kept(key), Row::Kept(kept)) => put_kept(conn, key, kept),
         (Key::Latest(scope, key), Row::Latest(latest)) => put_latest(conn, *scope, key, *latest),
+        (Key::Recalled(at), Row::Recalled) => {
+            conn.prepare_cached("INSERT INTO recalled VALUES(?1) ON CONFLICT DO NOTHING")?.execute([at.raw() as i64]).map(drop)
+        }
         (Key::Topic(topic), Row::Topic(row)) => put_topic(conn, *topic, row),
         (Key::Follows(user), Row::Follows(topics)) => put_follows(conn, *user, topics),
         (Key::Stays(reg), Row::Stays(stays)) => put_stays(conn, *reg, stays),
@@ -132,23 +185,41 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
     }
 }
 
-fn put_letter(conn: &Connection, shelf: Shelf, at: Position, letter: &Letter) -> rusqlite::Result<()> {
+fn put_wide(conn: &Connection, shelf: Shelf, at: Position, letter: &Letter) -> rusqlite::Result<()> {
     let (sql, of) = match shelf {
         Shelf::Wide(app) => ("INSERT INTO wide VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", app.0),
         Shelf::Topic(topic) => ("INSERT INTO post VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", topic.0),
-        Shelf::Inbox(dev) => ("INSERT INTO inbox VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", dev.0),
+        // A device's own letters have a fate, too.
+        Shelf::Inbox(_) => return Ok(()),
     };
-    let by = letter.superseded_by.unwrap_or(Position::ZERO);
+    let by = letter.gone_by.unwrap_or(Position::ZERO);
     conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, sql_time(letter.expires.0), letter.len, by.raw() as i64]).map(drop)
 }
 
-fn mark_gone(conn: &Connection, shelf: Shelf, at: Position, by: Position) -> rusqlite::Result<()> {
-    let (sql, of) = match shelf {
-        Shelf::Wide(app) => ("UPDATE wide SET gone = ?3 WHERE a = ?1 AND pos = ?2", app.0),
-        Shelf::Topic(topic) => ("UPDATE post SET gone = ?3 WHERE t = ?1 AND pos = ?2", topic.0),
-        Shelf::Inbox(dev) => ("UPDATE inbox SET gone = ?3 WHERE d = ?1 AND pos = ?2", dev.0),
+fn put_letter(conn: &Connection, (dev, at): (Dev, Position), letter: &Letter, fate: Fate) -> rusqlite::Result<()> {
+    let by = letter.gone_by.unwrap_or(Position::ZERO);
+    conn.prepare_cached("INSERT INTO inbox VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")?
+        .execute(params![dev.0, at.raw() as i64, sql_time(letter.expires.0), letter.len, by.raw() as i64, fates::column(fate)])
+        .map(drop)
+}
+
+fn take_turn(conn: &Connection, dev: Dev, turn: &Turn) -> rusqlite::Result<()> {
+    let changed = match turn {
+        Turn::Lost { at, by, loss } => conn
+            .prepare_cached(
+                "UPDATE inbox SET gone = ?3, fate = CASE WHEN fate >= 1000 AND exp > ?4 THEN ?5 ELSE fate END WHERE d = ?1 AND pos = ?2",
+            )?
+            .execute(params![dev.0, at.raw() as i64, by.raw() as i64, sql_time(loss.time.0), fates::column(Fate::Ending(loss.end))]),
+        Turn::LostAll { part: (after, upto), loss } => conn
+            .prepare_cached("UPDATE inbox SET fate = ?5 WHERE d = ?1 AND pos > ?2 AND pos <= ?3 AND fate >= 1000 AND exp > ?4")?
+            .execute(params![dev.0, after.raw() as i64, upto.raw() as i64, sql_time(loss.time.0), fates::column(Fate::Ending(loss.end))]),
+        Turn::Settled(at, fate) => conn.prepare_cached("UPDATE inbox SET fate = ?3 WHERE d = ?1 AND pos = ?2")?.execute(params![
+            dev.0,
+            at.raw() as i64,
+            fates::column(*fate)
+        ]),
     };
-    conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, by.raw() as i64]).map(drop)
+    changed.map(drop)
 }
 
 /// Log time that fits SQLite's integers.

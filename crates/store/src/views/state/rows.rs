@@ -8,7 +8,7 @@ use tidings_model::{
     AppNo, CollapseKey, Dev, DeviceId, Millis, Position, Print, RegNo, State, Token, TopicName, TopicNo, Uid, UserNo, Why,
 };
 
-use super::StateReader;
+use super::{StateReader, fates};
 use crate::ReadError;
 use crate::log::{codec, segment::io};
 use crate::views::mailbox::{Mail, Order, Span};
@@ -47,12 +47,22 @@ pub(super) fn get(conn: &Connection, key: &Key) -> Found {
         }
         Key::Device(dev) => get_device(conn, *dev),
         Key::Cursor(dev) => {
-            let mut select = conn.prepare_cached("SELECT pos, seen FROM cur WHERE d = ?1")?;
-            select.query_row([dev.0], |row| Ok(Row::Cursor(Cursor { at: position(row, 0)?, seen: millis(row, 1)? }))).optional()
+            let mut select = conn.prepare_cached("SELECT pos, seen, proven FROM cur WHERE d = ?1")?;
+            let cursor = |row: &rusqlite::Row<'_>| Ok(Cursor { at: position(row, 0)?, seen: millis(row, 1)?, proven: position(row, 2)? });
+            select.query_row([dev.0], |row| cursor(row).map(Row::Cursor)).optional()
         }
         Key::Receipt(dev, at) => get_receipt(conn, *dev, *at),
         Key::Kept(key) => get_kept(conn, key),
         Key::Latest(scope, key) => get_latest(conn, *scope, key),
+        Key::Fate(dev, at) => {
+            let mut select = conn.prepare_cached("SELECT fate FROM inbox WHERE d = ?1 AND pos = ?2")?;
+            let column = select.query_row(params![dev.0, at.raw() as i64], |row| row.get(0)).optional()?;
+            Ok(column.and_then(fates::fate).map(Row::Fate))
+        }
+        Key::Recalled(at) => {
+            let mut select = conn.prepare_cached("SELECT 1 FROM recalled WHERE pos = ?1")?;
+            select.query_row([at.raw() as i64], |_| Ok(Row::Recalled)).optional()
+        }
         Key::TopicNo(app, name) => {
             let mut select = conn.prepare_cached("SELECT t FROM topic WHERE a = ?1 AND name = ?2")?;
             select.query_row(params![app.0, name.as_str()], |row| Ok(Row::TopicNo(TopicNo(row.get(0)?)))).optional()
@@ -228,8 +238,8 @@ fn letters(conn: &Connection, span: Span, order: Order, limit: usize) -> rusqlit
     let mut select = conn.prepare_cached(sql)?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = select.query_map(params![of, span.after.raw() as i64, sql_max(span.upto), limit], |row| {
-        let superseded_by = Some(position(row, 3)?).filter(|by| *by > Position::ZERO);
-        Ok((position(row, 0)?, Letter { expires: millis(row, 1)?, len: row.get(2)?, superseded_by }))
+        let gone_by = Some(position(row, 3)?).filter(|by| *by > Position::ZERO);
+        Ok((position(row, 0)?, Letter { expires: millis(row, 1)?, len: row.get(2)?, gone_by }))
     })?;
     rows.collect()
 }

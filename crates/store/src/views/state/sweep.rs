@@ -1,10 +1,20 @@
 //! Removing expired rows in key order, a little at a time.
 
-use rusqlite::{Connection, params};
-use tidings_model::{Limits, Millis};
+use rusqlite::{Connection, params, params_from_iter};
+use tidings_model::{Limits, Millis, Position};
 
 /// Rows looked at in one step.
 const STEP: usize = 5_000;
+
+/// From when on things are old.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Old {
+    pub now: Millis,
+    /// How long receipts are kept.
+    pub receipts_s: u64,
+    /// The record that events begin with.
+    pub events_from: u64,
+}
 
 /// Where the next step begins.
 #[derive(Default)]
@@ -16,19 +26,22 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// `receipts_s`: how long receipts are kept.
-    pub(super) fn step(&mut self, conn: &Connection, now: Millis, receipts_s: u64) -> rusqlite::Result<()> {
+    pub(super) fn step(&mut self, conn: &Connection, old: &Old) -> rusqlite::Result<()> {
+        let Old { now, receipts_s, events_from } = *old;
         let tx = conn.unchecked_transaction()?;
         let time = i64::try_from(now.0).unwrap_or(i64::MAX);
+        // What became of a message is known as long as its events are told.
+        let events = Position::new(events_from, 0).raw() as i64;
         sweep(
             &tx,
             &mut self.inbox,
             [
                 "SELECT d, pos FROM inbox WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3",
-                "DELETE FROM inbox WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND exp <= ?5",
+                "DELETE FROM inbox WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND exp <= ?5 AND fate <= 0 AND pos < ?6",
             ],
-            time,
+            &[time, events],
         )?;
+        tx.prepare_cached("DELETE FROM recalled WHERE pos < ?1")?.execute([events])?;
         sweep(
             &tx,
             &mut self.wide,
@@ -36,7 +49,7 @@ impl Place {
                 "SELECT a, pos FROM wide WHERE (a, pos) > (?1, ?2) ORDER BY a, pos LIMIT ?3",
                 "DELETE FROM wide WHERE (a, pos) > (?1, ?2) AND (a, pos) <= (?3, ?4) AND exp <= ?5",
             ],
-            time,
+            &[time],
         )?;
         sweep(
             &tx,
@@ -45,9 +58,9 @@ impl Place {
                 "SELECT t, pos FROM post WHERE (t, pos) > (?1, ?2) ORDER BY t, pos LIMIT ?3",
                 "DELETE FROM post WHERE (t, pos) > (?1, ?2) AND (t, pos) <= (?3, ?4) AND exp <= ?5",
             ],
-            time,
+            &[time],
         )?;
-        let old = i64::try_from(now.0.saturating_sub(receipts_s.saturating_mul(1000))).unwrap_or(i64::MAX);
+        let unkept = i64::try_from(now.0.saturating_sub(receipts_s.saturating_mul(1000))).unwrap_or(i64::MAX);
         sweep(
             &tx,
             &mut self.rcpt,
@@ -55,7 +68,7 @@ impl Place {
                 "SELECT d, pos FROM rcpt WHERE (d, pos) > (?1, ?2) ORDER BY d, pos LIMIT ?3",
                 "DELETE FROM rcpt WHERE (d, pos) > (?1, ?2) AND (d, pos) <= (?3, ?4) AND since <= ?5",
             ],
-            old,
+            &[unkept],
         )?;
         let bucket = i64::try_from(now.0 / (Limits::IDEMPOTENCY_S * 1000)).unwrap_or(i64::MAX) - 1;
         let mut kept = tx.prepare_cached(
@@ -73,7 +86,7 @@ impl Place {
 }
 
 /// One stretch of a table: where it ends, and what has expired in it.
-fn sweep(conn: &Connection, place: &mut (u32, i64), [end, delete]: [&str; 2], time: i64) -> rusqlite::Result<()> {
+fn sweep(conn: &Connection, place: &mut (u32, i64), [end, delete]: [&str; 2], bounds: &[i64]) -> rusqlite::Result<()> {
     let mut select = conn.prepare_cached(end)?;
     let mut last = None;
     let mut count = 0;
@@ -82,11 +95,12 @@ fn sweep(conn: &Connection, place: &mut (u32, i64), [end, delete]: [&str; 2], ti
         last = Some((row.get(0)?, row.get(1)?));
         count += 1;
     }
-    let Some((of, at)) = last else {
+    let Some((of, at)): Option<(u32, i64)> = last else {
         *place = (0, 0);
         return Ok(());
     };
-    conn.prepare_cached(delete)?.execute(params![place.0, place.1, of, at, time])?;
+    let row: [i64; 4] = [i64::from(place.0), place.1, i64::from(of), at];
+    conn.prepare_cached(delete)?.execute(params_from_iter(row.iter().chain(bounds)))?;
     *place = if count < STEP { (0, 0) } else { (of, at) };
     Ok(())
 }

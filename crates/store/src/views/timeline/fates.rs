@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use tidings_model::{Dev, Entry, Fact, Millis, Position, Proof, Published, Replaced, State};
+use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Proof, Published, Replaced, State};
 
 use super::{Found, Owned, SCAN_BYTES, Source, Subject};
 use crate::log::recent;
 use crate::views::mailbox::{Order, Span};
-use crate::views::{Key, Receipt, Row, Shelf};
-use crate::{Fate, Happened, Loss, ReadError};
+use crate::views::{Fate as Known, Key, Receipt, Row, Shelf};
+use crate::{Fate, Happened, ReadError};
 
 /// A message on a device whose cursor has passed it: its fate lies ahead in the log.
 struct Passed {
@@ -19,8 +19,8 @@ struct Passed {
     sent: Millis,
     expires: Millis,
     is_direct: bool,
-    /// A newer one with its key had come before the cursor passed.
-    is_superseded: bool,
+    /// It was taken away before the cursor passed: a newer one with its key had come, or it was recalled.
+    gone: Option<End>,
 }
 
 pub(super) fn settle(source: &Source<'_>, subject: &Subject, found: &mut [Found]) -> Result<(), ReadError> {
@@ -35,7 +35,7 @@ pub(super) fn settle(source: &Source<'_>, subject: &Subject, found: &mut [Found]
                 None => {
                     let is_direct = !message.targets.is_wide();
                     let (place, expires) = ((index, inner), message.expires);
-                    passed.insert((*at, outcome.dev), Passed { place, sent, expires, is_direct, is_superseded: false });
+                    passed.insert((*at, outcome.dev), Passed { place, sent, expires, is_direct, gone: None });
                 }
             }
         }
@@ -55,25 +55,33 @@ fn known(
     {
         return Ok(Some(reached(receipt, sent)));
     }
+    match source.base.get(&Key::Fate(dev, at))? {
+        Some(Row::Fate(Known::Ended(end) | Known::Ending(end))) => return Ok(Some(Fate::Lost(end))),
+        // By what, and when, only the log says.
+        Some(Row::Fate(Known::Proven)) => return Ok(None),
+        _ => {}
+    }
     if owned.cursor >= at {
         return Ok(None);
     }
     Ok(Some(if owned.device.dead.is_some() {
-        Fate::Lost(Loss::Unregistered)
-    } else if is_superseded(source, at, message, dev)? {
-        Fate::Lost(Loss::Superseded)
+        Fate::Lost(End::Unregistered)
+    } else if let Some(end) = gone(source, at, message, dev)? {
+        Fate::Lost(end)
     } else if message.expires <= source.now {
-        Fate::Lost(Loss::Expired)
+        Fate::Lost(End::Expired)
     } else {
         Fate::Waiting
     }))
 }
 
-/// As the mailbox knows it, which forgets what has expired.
-fn is_superseded(source: &Source<'_>, at: Position, message: &Published, dev: Dev) -> Result<bool, ReadError> {
+/// What took it away, as the mailbox knows it, which forgets what has expired.
+fn gone(source: &Source<'_>, at: Position, message: &Published, dev: Dev) -> Result<Option<End>, ReadError> {
     let shelf = Shelf::of(message).unwrap_or(Shelf::Inbox(dev));
     let span = Span { shelf, after: Position::from_raw(at.raw().saturating_sub(1)), upto: at };
-    Ok(source.base.letters(span, Order::Oldest, 1)?.iter().any(|(_, letter)| letter.superseded_by.is_some()))
+    let gone_by = source.base.letters(span, Order::Oldest, 1)?.first().and_then(|(_, letter)| letter.gone_by);
+    let Some(by) = gone_by else { return Ok(None) };
+    Ok(Some(if (source.published)(by)?.is_some() { End::Superseded } else { End::Recalled }))
 }
 
 fn reached(receipt: Receipt, sent: Millis) -> Fate {
@@ -128,9 +136,21 @@ fn tell(entry: &Entry, passed: &mut BTreeMap<(Position, Dev), Passed>, show: &mu
             }
         }
         Fact::Published(newer) => supersede(&newer.replaces, passed),
+        Fact::Recalled(recalled) => {
+            for (_, one) in passed.range_mut((recalled.message, Dev(0))..=(recalled.message, Dev(u32::MAX))) {
+                one.gone = one.gone.or(Some(End::Recalled));
+            }
+        }
+        Fact::Ended(ended) => {
+            for (message, dev, end) in &ended.direct {
+                if let Some(told) = passed.remove(&(*message, *dev)) {
+                    show(&told, Fate::Lost(*end));
+                }
+            }
+        }
         Fact::Overflowed(cut) => {
             let cut_off = |(at, dev): &(Position, Dev)| *dev == cut.dev && *at > cut.after && *at <= cut.upto;
-            take(passed, cut_off, |told| show(told, Fate::Lost(Loss::Overflow)));
+            take(passed, cut_off, |told| show(told, Fate::Lost(End::Overflow)));
         }
         _ => {}
     }
@@ -139,20 +159,22 @@ fn tell(entry: &Entry, passed: &mut BTreeMap<(Position, Dev), Passed>, show: &mu
 fn supersede(replaced: &[Replaced], passed: &mut BTreeMap<(Position, Dev), Passed>) {
     for Replaced { message, devs } in replaced {
         for ((_, dev), one) in passed.range_mut((*message, Dev(0))..=(*message, Dev(u32::MAX))) {
-            one.is_superseded |= devs.as_ref().is_none_or(|devs| devs.binary_search(dev).is_ok());
+            if devs.as_ref().is_none_or(|devs| devs.binary_search(dev).is_ok()) {
+                one.gone = one.gone.or(Some(End::Superseded));
+            }
         }
     }
 }
 
 /// The first that moved the cursor over a message did it by a proof of something behind it.
 fn passed_by(passed: &Passed, time: Millis) -> Fate {
-    match (passed.is_direct, passed.is_superseded, passed.expires <= time) {
+    match (passed.is_direct, passed.gone, passed.expires <= time) {
         // It was written before, as everything that still waited is.
-        (false, false, false) => Fate::Reached { state: State::Reached, proof: None, after_ms: None },
+        (false, None, false) => Fate::Reached { state: State::Reached, proof: None, after_ms: None },
         // A direct message has a proof of its own, or none.
-        (true, true, _) => Fate::Lost(Loss::Superseded),
-        (true, false, true) => Fate::Lost(Loss::Expired),
-        (true, false, false) | (false, ..) => Fate::Unknown,
+        (true, Some(end), _) => Fate::Lost(end),
+        (true, None, true) => Fate::Lost(End::Expired),
+        (true, None, false) | (false, ..) => Fate::Unknown,
     }
 }
 

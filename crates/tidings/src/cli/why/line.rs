@@ -113,6 +113,7 @@ fn fate(outcome: &Json, message: &Json) -> (Mood, String) {
         (Some("waiting"), Some("behind")) => (Mood::Open, format!("waiting, it is connected but reads slower than it is sent{}", until())),
         (_, Some("expired")) => (Mood::Bad, "expired before the device had it".to_owned()),
         (_, Some("superseded")) => (Mood::Bad, "superseded, a newer message with its collapse key took its place".to_owned()),
+        (_, Some("recalled")) => (Mood::Bad, "recalled, its sender took it back".to_owned()),
         (_, Some("overflow")) => (Mood::Bad, "overflow, cut because the mailbox was full".to_owned()),
         (_, Some("unregistered")) => (Mood::Bad, "unregistered, the device's registration ended first".to_owned()),
         (None, _) => (Mood::Plain, "passed, but what became of it is not known any more".to_owned()),
