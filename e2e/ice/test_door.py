@@ -14,7 +14,7 @@ from harness.product import Product, environment
 from .backends import MADE, PYTHON, java, node
 from .conftest import ROOT, key
 
-BUILT = ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "status"]
+BUILT = ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "sendTopic", "status"]
 UNSET = [None] * 5
 
 
@@ -60,6 +60,15 @@ def test_every_operation_that_is_there_does_what_its_http_form_does(door, client
         ("news", [{"data": {"a": 1}}]), ("app broadcast", [{"data": "all"}]), (device.token, [{"data": 2}]), (device.token, [{"data": 3}]),
         ("pair", [1, "b"])]
 
+    since = device.mark()
+    into = server.backend.call("PUT", "/v1/topics/sport/subscribers", {"uids": ["42"]})
+    assert into.json == {"results": [{"value": "42", "devices": 1}]}
+    topic = call(python, "sendTopic", "sport", "\"goal\"", 60, "t-1", "k", None, {"label": "g"})["value"]
+    assert (topic["state"], topic["devices"], topic["online"], topic["invalid"]) == ("accepted", 1, 1, [])
+    assert call(python, "sendTopic", "nobody is in it", "1")["value"]["devices"] == 0
+    device.wait(lambda fact: fact["on"] == "event", since=since)
+    assert [(fact["name"], fact["args"]) for fact in device.events(since)] == [(device.token, [{"data": "goal"}])]
+
     dry = call(python, "send", "42", "1", None, "r-9", None, None, {"dry_run": "true"})["value"]
     assert (dry["id"], dry["seq"], dry["devices"]) == ("", "", 1)
     assert call(python, "online", ["nobody", "42"])["value"] == ["42"]
@@ -101,13 +110,6 @@ def test_every_refusal_arrives_as_its_exception(door, client):
     assert code(python, "send", "42", "1", context={"app": "/nowhere"}) == ("NotFound", "not_found")
     busy = [refused(python, "send", "42", "1") for _ in range(3) if "members" in call(python, "send", "42", "1")]
     assert busy and busy[0][1]["reason"] == "rate_limited" and busy[0][1]["retryAfterMs"] > 0
-
-
-def test_what_is_not_built_says_so(door, client):
-    python = client(door().ice)
-    name, members = refused(python, "sendTopic", "news", "1")
-    assert (name, members["reason"], members["id"]) == ("NotFound", "method_not_allowed", "news")
-    assert members["text"].startswith("sendTopic is not built yet")
 
 
 def status(client, id, until=lambda told: True):

@@ -6,7 +6,7 @@ use tidings_delivery::{Config, Planted, Registration};
 use tidings_engineio::Settings;
 use tidings_store::Fault;
 
-use crate::world::{World, limits};
+use crate::world::{TOPICS, World, limits};
 
 /// What a history came to.
 #[derive(Debug)]
@@ -73,9 +73,13 @@ fn step(world: &mut World) {
     let phone = world.dice.below(world.phones.len());
     match world.dice.below(100) {
         0..12 => {
-            let uid = if world.dice.once_in(2) { None } else { Some(world.dice.below(3)) };
-            let ttl = [3600, 3600, 3600, 2, 0][world.dice.below(5)];
-            world.publish(uid, ttl);
+            let (to, ttl) = (world.dice.below(5), [3600, 3600, 3600, 2, 0][world.dice.below(5)]);
+            let uid = world.dice.below(3);
+            match to {
+                0..2 => world.publish(None, ttl),
+                2..4 => world.publish(Some(uid), ttl),
+                _ => world.publish_to_topic(uid % TOPICS, ttl),
+            }
             if world.dice.once_in(6) {
                 let n = world.dice.below(world.model.sent.len());
                 world.recall(n);
@@ -92,7 +96,11 @@ fn step(world: &mut World) {
             world.append(fault);
             world.notify();
         }
-        34..38 => world.merge(),
+        34..37 => world.merge(),
+        37 => {
+            let (uid, topic, on) = (world.dice.below(3), world.dice.below(TOPICS), !world.dice.once_in(3));
+            world.subscribe(uid, topic, on);
+        }
         38..46 => {
             let worker = world.dice.below(world.rosters.len());
             world.deliver_feed(worker);

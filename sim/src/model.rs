@@ -7,8 +7,9 @@ use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Published, Reported
 /// A message as the backend knows it; its data is its number.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// None: everybody.
+    /// None: everybody, or who is in `topic`.
     pub uid: Option<usize>,
+    pub topic: Option<usize>,
     /// ttl 0: for who is there when it arrives.
     pub fleeting: bool,
     pub at: Option<Position>,
@@ -54,6 +55,8 @@ pub struct Model {
     pub sent: Vec<Sent>,
     pub born: BTreeMap<Identity, Position>,
     pub owner: BTreeMap<Dev, Identity>,
+    /// By user and topic: where in the log he came in (true) or left.
+    pub members: BTreeMap<(usize, usize), BTreeMap<Position, bool>>,
     /// By phone, in the order its handler ran.
     pub seen: BTreeMap<usize, Vec<Seen>>,
     /// Direct messages by device, with when nobody gets them any more; proven; ended.
@@ -65,6 +68,19 @@ pub struct Model {
 impl Model {
     fn has_seen(&self, phone: usize) -> BTreeSet<usize> {
         self.seen.get(&phone).into_iter().flatten().map(|seen| seen.message).collect()
+    }
+
+    /// Whether a user was in a topic at this place in the log.
+    fn was_in(&self, uid: usize, topic: usize, at: Position) -> bool {
+        self.members.get(&(uid, topic)).and_then(|changes| changes.range(..at).next_back()).is_some_and(|(_, on)| *on)
+    }
+
+    fn is_for(&self, sent: &Sent, uid: usize) -> bool {
+        match (sent.topic, sent.at) {
+            (Some(topic), Some(at)) => self.was_in(uid, topic, at),
+            (Some(_), None) => false,
+            (None, _) => sent.uid.is_none_or(|other| other == uid),
+        }
     }
 
     /// What the log tells of messages: an end at most once, and never behind a proof.
@@ -118,9 +134,8 @@ impl Model {
     /// Stored messages for `who` in (born, upto].
     fn owed(&self, who: Identity, upto: Position) -> impl Iterator<Item = (usize, &Sent)> {
         let born = self.born.get(&who).copied().unwrap_or(upto);
-        let wanted = move |sent: &Sent| {
-            sent.recalled.is_none() && sent.uid.is_none_or(|uid| uid == who.uid) && sent.at.is_some_and(|at| at > born && at <= upto)
-        };
+        let wanted =
+            move |sent: &Sent| sent.recalled.is_none() && sent.at.is_some_and(|at| at > born && at <= upto) && self.is_for(sent, who.uid);
         self.sent.iter().enumerate().filter(move |(_, sent)| wanted(sent))
     }
 
@@ -157,8 +172,9 @@ impl Model {
         doubt: Doubt,
     ) -> Result<(), String> {
         let sent = self.sent.get(seen.message).ok_or_else(|| format!("phone {phone} got message {} that nobody sent", seen.message))?;
-        if sent.uid.is_some_and(|uid| !uids.contains(&uid)) {
-            return Err(format!("phone {phone}, registered as {uids:?}, got message {} for {:?}", seen.message, sent.uid));
+        let is_for_all = (sent.uid, sent.topic) == (None, None);
+        if !is_for_all && !uids.iter().any(|uid| self.is_for(sent, *uid)) {
+            return Err(format!("phone {phone}, registered as {uids:?}, got message {} ({sent:?})", seen.message));
         }
         let slack_ms = if doubt.on_its_way || sent.fleeting { ON_ITS_WAY_MS } else { 0 };
         if written.0 > sent.expires.0.saturating_add(slack_ms) {
@@ -170,7 +186,9 @@ impl Model {
         let record = self.seen.entry(phone).or_default();
         let here = record.iter().filter(|earlier| earlier.connection == seen.connection);
         for earlier in here.filter(|earlier| !(doubt.restarted || doubt.unnumbered && earlier.epoch == 0)) {
-            if earlier.message == seen.message {
+            // Two users of one socket are in a topic each for himself.
+            let as_another = sent.topic.is_some() && earlier.epoch != seen.epoch;
+            if earlier.message == seen.message && !as_another {
                 return Err(format!("phone {phone} got message {} twice on connection {}", seen.message, seen.connection));
             }
             let order = self.sent[earlier.message].at > self.sent[seen.message].at;

@@ -13,7 +13,7 @@ use crate::history;
 use crate::model::Identity;
 use crate::phone::{Kind, Life};
 use crate::wire::{Down, Up};
-use crate::world::{Journal, World};
+use crate::world::{Journal, World, addr_of};
 
 /// `legacy.listen_delay_ms`.
 pub const LISTEN_MS: u64 = 1000;
@@ -32,7 +32,7 @@ impl Script {
         let mut world = World::new(1, config, phones.len());
         for (n, (phone, (kind, uid))) in world.phones.iter_mut().zip(phones).enumerate() {
             (phone.kind, phone.uid, phone.in_query, phone.twin, phone.listens_after) = (*kind, *uid, false, false, 0);
-            phone.addr = [10, 0, 0, n as u8 + 1].into();
+            phone.addr = addr_of(n);
         }
         world.journal = Some(Journal::default());
         Self { world }

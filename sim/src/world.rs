@@ -8,8 +8,8 @@ use tidings_delivery::{Client, Config, Found, Output, Query, Registration, Roste
 use tidings_engineio::{Action, Exchange, Form, Input, Link, Message, Moment, Opening, Revision, Sid, Transport};
 use tidings_json::Json;
 use tidings_model::{
-    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Recall, Refusal, Request, SocketId,
-    Target, Uid,
+    Answer, AppNo, Claim, Code, Content, Draft, Fact, FeedItem, Lifetime, Limits, Millis, Position, Recall, Refusal, RegNo, Request,
+    SocketId, Subscribe, Subscribers, Target, TopicName, TopicNo, Uid,
 };
 use tidings_store::{Appended, Fault, MemStore};
 
@@ -71,6 +71,9 @@ pub struct World {
     pub model: Model,
     /// Which phone, as whom, a socket of the store's is.
     sockets: BTreeMap<SocketId, Identity>,
+    /// Whose a registration is, and which a topic is.
+    regs: BTreeMap<RegNo, usize>,
+    topics: BTreeMap<TopicNo, usize>,
     leaving: Vec<(u64, usize)>,
     pub fault: Option<String>,
     /// The queue memory that was lent out at the worst moment.
@@ -112,7 +115,7 @@ impl World {
             kind: *dice.pick(&Kind::ALL),
             uid: dice.below(3),
             in_query: dice.once_in(3),
-            addr: IpAddr::from([10, 0, 0, n as u8 + 1]),
+            addr: addr_of(n),
             life: None,
             twin: false,
             stalled: false,
@@ -140,6 +143,8 @@ impl World {
             phones,
             model: Model::default(),
             sockets: BTreeMap::new(),
+            regs: BTreeMap::new(),
+            topics: BTreeMap::new(),
             leaving: Vec::new(),
             fault: None,
             repeats: 0,
@@ -196,16 +201,31 @@ impl World {
 
     /// `dress`: how the message tells its number.
     pub fn publish_as(&mut self, uid: Option<usize>, ttl_s: u32, dress: impl FnOnce(Json) -> Content) {
+        let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
+        self.send((uid, None), to, ttl_s, dress);
+    }
+
+    pub fn publish_to_topic(&mut self, topic: usize, ttl_s: u32) {
+        self.send((None, Some(topic)), Target::Topic(topic_of(topic)), ttl_s, Content::data);
+    }
+
+    /// Takes a user into a topic, or out of it.
+    pub fn subscribe(&mut self, uid: usize, topic: usize, on: bool) {
+        let who = Subscribers::Uids(vec![uid_of(uid)]);
+        self.command(Request::Subscribe(Subscribe { app: AppNo::DEFAULT, topic: topic_of(topic), on, who }));
+    }
+
+    fn send(&mut self, (uid, topic): (Option<usize>, Option<usize>), to: Target, ttl_s: u32, dress: impl FnOnce(Json) -> Content) {
         let n = self.model.sent.len();
         self.model.sent.push(Sent {
             uid,
+            topic,
             fleeting: ttl_s == 0,
             at: None,
             expires: self.time().after_s(u64::from(ttl_s)),
             acknowledged: false,
             recalled: None,
         });
-        let to = uid.map_or(Target::All, |uid| Target::Uids(vec![uid_of(uid)]));
         let content = dress(Json::trusted(n.to_string()));
         let draft = Draft { lifetime: Lifetime::Ttl(ttl_s), ..Draft::new(AppNo::DEFAULT, to, content) };
         self.ask(Asked::Publish(n), Request::Publish(draft));
@@ -268,6 +288,20 @@ impl World {
     /// Which message got which position.
     fn learn(&mut self, item: &FeedItem) {
         for entry in &item.batch.entries {
+            match &*entry.fact {
+                Fact::Registered(fact) => {
+                    let uid = (0..3).find(|uid| uid_of(*uid) == fact.uid);
+                    self.regs.extend(uid.map(|uid| (fact.reg, uid)));
+                }
+                Fact::Subscribed(fact) => {
+                    let new = (0..TOPICS).find(|topic| fact.name.as_ref() == Some(&topic_of(*topic)));
+                    self.topics.extend(new.map(|topic| (fact.topic, topic)));
+                    for uid in fact.regs.iter().filter_map(|reg| self.regs.get(reg)) {
+                        self.model.members.entry((*uid, self.topics[&fact.topic])).or_default().insert(entry.at, fact.on);
+                    }
+                }
+                _ => {}
+            }
             if let Fact::Published(message) = &*entry.fact
                 && let Ok(n) = message.content.body.text().trim_matches(['[', ']']).parse::<usize>()
             {
@@ -528,6 +562,7 @@ impl World {
             | Request::Count(_)
             | Request::Connected(_)
             | Request::Disconnect(_)
+            | Request::Subscribe(_)
             | Request::Erase(_)
             | Request::Administer(_)
             | Request::MoveSink(_) => {}
@@ -945,6 +980,18 @@ fn short(down: &Down) -> String {
         Down::Died => "GET died".to_owned(),
         Down::End => "end".to_owned(),
     }
+}
+
+/// Topics that somebody may be in.
+pub const TOPICS: usize = 2;
+
+fn topic_of(topic: usize) -> TopicName {
+    TopicName::trusted(&format!("t{topic}"))
+}
+
+/// An address that no other phone has.
+pub fn addr_of(phone: usize) -> IpAddr {
+    IpAddr::from([10, 0, (phone / 250) as u8, (phone % 250) as u8 + 1])
 }
 
 pub fn uid_of(uid: usize) -> Uid {

@@ -78,3 +78,39 @@ fn a_repeated_register_begins_a_running_delay_anew_and_starts_none_that_is_over(
     assert_eq!(s.saw(0), [first, second]);
     s.end();
 }
+
+/// What followed `_register` unanswered may have met no listener, and that is no less so where somebody else registers then.
+#[test]
+fn broadcasts_that_may_have_met_no_listener_are_given_to_the_next_registration_of_the_socket() {
+    for kind in [Kind::Socket4, Kind::Socket3] {
+        let mut s = Script::new(&[(kind, 1)]);
+        s.join(0);
+        s.world.phones[0].listens_after = 900;
+        let register = |s: &mut Script, uid| {
+            s.world.register_as(0, uid);
+            let wire = s.wire(0);
+            while !s.world.wires[wire].up.is_empty() {
+                s.world.pump_up(wire);
+            }
+            s.commit();
+            while s.world.waiting().0 > 0 {
+                s.world.deliver_answer();
+            }
+        };
+        s.stall(0, true);
+        register(&mut s, 0);
+        let broadcast = s.deliver(None, 3600);
+        s.world.advance(5000 + LISTEN_MS);
+        while s.world.waiting().1 > 0 {
+            s.world.deliver_page();
+        }
+        assert!(s.coming(0).iter().any(|frame| frame.contains("app broadcast")), "{kind:?}: it was given");
+        register(&mut s, 1);
+        s.stall(0, false);
+        s.settle();
+        assert_eq!(s.saw(0), [], "{kind:?}: nobody listened");
+        (0..10).for_each(|_| s.pass(1000));
+        assert_eq!(s.saw(0), [broadcast], "{kind:?}");
+        s.end();
+    }
+}

@@ -18,6 +18,7 @@ mod messages;
 mod publish;
 mod quota;
 mod timeline;
+mod topics;
 mod users;
 mod waiting;
 mod webhooks;

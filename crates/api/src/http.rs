@@ -42,6 +42,7 @@ mod query;
 mod recall;
 pub(crate) mod routes;
 mod timeline;
+mod topics;
 pub(crate) mod users;
 mod webhooks;
 pub(crate) mod wish;
@@ -77,7 +78,7 @@ pub(crate) fn check_uids(to: &'static str, target: &Target) -> Result<(), Failur
     let field = match target {
         Target::Uids(uids) if uids.iter().any(|uid| EventName::is_reserved(uid.as_str())) => "uid",
         Target::TokenOrUid(either) if Token::parse(either).is_err() && EventName::is_reserved(either) => "id",
-        Target::All | Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => return Ok(()),
+        Target::All | Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) | Target::Topic(_) => return Ok(()),
     };
     let field = if to.is_empty() { field } else { to };
     Err(Failure::invalid(field, "names a uid that is a reserved event name, and direct messages are named by the uid here"))

@@ -17,6 +17,7 @@ mod door {
     mod recall;
     mod stream;
     mod timeline;
+    mod topics;
     mod users;
     mod waiting;
     mod webhooks;

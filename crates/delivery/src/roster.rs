@@ -4,16 +4,17 @@
 //! facts come in order, and a position at or below `processed` is never dealt with twice. It does no I/O; the shell
 //! (`gateway`, or the simulator) carries its questions to the store and brings the answers.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 
 use tidings_engineio::{Fault, Input, Moment, Opening, Response, Sid};
-use tidings_model::{AppNo, Dev, Directory, Millis, Position, Print, RegNo, Uid};
+use tidings_model::{AppNo, Dev, Directory, Millis, Position, Print, RegNo, TopicNo, Uid};
 
 mod apps;
 mod facts;
 mod proofs;
 mod registering;
+mod topics;
 
 use crate::config::Config;
 use crate::context::{Context, Dice, Effect};
@@ -56,6 +57,8 @@ pub struct Traveller {
 struct Home {
     slots: Vec<u32>,
     devs: Vec<Dev>,
+    /// What it is in, as of what was processed.
+    topics: Vec<TopicNo>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +78,7 @@ pub struct Counters {
     pub unregistered: u64,
     /// Device ids that two phones seem to share.
     pub copied_ids: u64,
+    /// Messages to topics too.
     pub broadcasts_written: u64,
     pub directs_written: u64,
     pub proofs: u64,
@@ -124,6 +128,10 @@ pub struct Roster {
     members: HashMap<AppNo, Vec<u32>>,
     homes: HashMap<RegNo, Home>,
     seats: HashMap<Dev, Seat>,
+    /// Which of the registrations here are in a topic.
+    topics: HashMap<TopicNo, BTreeSet<RegNo>>,
+    /// Who came into topics or left them while somebody was asking: when last, and which.
+    passed: BTreeMap<(RegNo, TopicNo), (Position, bool)>,
     /// `Register` requests with the writer. Until they are answered nobody knows whose device is whose, so the proofs of
     /// that uid's sockets wait.
     asking: HashMap<Ticket, Uid>,
@@ -161,6 +169,8 @@ impl Roster {
             members: HashMap::new(),
             homes: HashMap::new(),
             seats: HashMap::new(),
+            topics: HashMap::new(),
+            passed: BTreeMap::new(),
             asking: HashMap::new(),
             ended: HashMap::new(),
             processed,

@@ -157,6 +157,13 @@ pub(crate) struct Past {
     had: Vec<(Position, Position)>,
 }
 
+impl Registered {
+    /// Nobody doubts that what it was given has met a listener.
+    fn has_listened(&self) -> bool {
+        !matches!(self.listening, Listening::Unsure { .. })
+    }
+}
+
 impl Former {
     fn is_unproven(&self) -> bool {
         self.proving.proven < self.given

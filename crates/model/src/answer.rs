@@ -1,6 +1,6 @@
 //! What the store answers, once every fact it rests on is durable and applied.
 
-use crate::{Code, Dev, MessageId, Millis, Position, RegNo, SocketId, Token};
+use crate::{Code, Dev, MessageId, Millis, Position, RegNo, SocketId, Token, TopicNo};
 
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -14,6 +14,8 @@ pub enum Answer {
     Connected(Vec<Connected>),
     /// Disconnect: so many sockets are closed.
     Closed(u32),
+    /// Subscribe: for each who was named, in that order, the devices that are in it now or have left it; or why not.
+    Subscribed(Vec<Result<u32, crate::Refusal>>),
     /// Leave, Prove, Report, Overflow, End, Emit, Erase, Recall, what is removed: done (and durable where it made a fact).
     Done,
     Refused(crate::Refusal),
@@ -34,6 +36,8 @@ pub struct Attached {
     pub at: Position,
     /// The socket that served `dev` until now and is still open as far as the writer knows.
     pub displaced: Option<SocketId>,
+    /// What the registration is in at `at`, sorted.
+    pub topics: Vec<TopicNo>,
 }
 
 /// Who is connected to a registration, as the writer knows it: exact.

@@ -9,7 +9,7 @@ use tidings_json::Json;
 
 use crate::{
     ApiKey, App, AppNo, Content, Dev, DeviceId, End, EventName, Idempotency, Invalid, KeyId, MessageId, Millis, Position, Print, Proof,
-    RegNo, Sink, SinkMoved, SinkNo, State, Target, Targets, Token, Uid, UserNo,
+    RegNo, Sink, SinkMoved, SinkNo, State, Target, Targets, Token, TopicName, TopicNo, Uid, UserNo,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub enum Fact {
     Ghost(Ghost),
     Erased(Erased),
     Disconnected(Disconnected),
+    Subscribed(Subscribed),
     Published(Published),
     Proven(Proven),
     Reported(Reported),
@@ -113,6 +114,21 @@ pub struct Disconnected {
     pub regs: Vec<RegNo>,
 }
 
+/// Who is in a topic changes: from here on they get its messages, or no longer do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribed {
+    pub app: AppNo,
+    pub topic: TopicNo,
+    /// The topic is new.
+    pub name: Option<TopicName>,
+    /// They come in; false: they leave.
+    pub on: bool,
+    /// Users whose later registrations come in by themselves, or no longer do.
+    pub users: Vec<UserNo>,
+    /// The registrations that come in or leave now, those of the users among them.
+    pub regs: Vec<RegNo>,
+}
+
 /// What sinks are told about who is online: per registration, off 5 s late with the time it was last seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
@@ -142,7 +158,7 @@ pub struct Published {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
     pub message: Position,
-    /// None: a broadcast, for everybody. Sorted.
+    /// None: it was as wide as the newer one, and waits for nobody. Sorted.
     pub devs: Option<Vec<Dev>>,
 }
 

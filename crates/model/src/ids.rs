@@ -16,6 +16,10 @@ pub struct UserNo(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegNo(pub u32);
 
+/// A topic of an app: what a name means there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicNo(pub u32);
+
 /// A device: one installation with a cursor of its own, or one ghost of a legacy registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dev(pub u32);

@@ -29,18 +29,18 @@ pub use code::{Code, Refusal};
 pub use event::{Event, EventId, EventType, Told, What, Who};
 pub use fact::{
     ClientEvent, DirectProof, Disconnected, Ended, Erased, Fact, Ghost, Overflowed, Presence, Proven, Published, Recalled, Registered,
-    Replaced, Reported, Started, Unregistered, Why,
+    Replaced, Reported, Started, Subscribed, Unregistered, Why,
 };
 pub use feed::{Batch, Entry, FeedItem};
-pub use ids::{AppNo, Dev, Print, RegNo, SocketId, UserNo, worker_of};
+pub use ids::{AppNo, Dev, Print, RegNo, SocketId, TopicNo, UserNo, worker_of};
 pub use limits::{Limits, Retention};
 pub use mailbox::{BroadcastQuery, MailboxQuery, Page, Stored};
 pub use message::{Body, Content, Draft, Idempotency, Lifetime, MessageId, Strictness, Target, Targets};
-pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, Uid};
+pub use names::{AppName, CollapseKey, DeviceId, EventName, NameError, Token, TopicName, Uid};
 pub use network::{BadNetwork, Network};
 pub use position::{Millis, Position};
 pub use proof::{End, Proof, State};
-pub use request::{Adopt, Leave, Named, Proofs, Recall, Register, Report, Request};
+pub use request::{Adopt, Leave, Named, Proofs, Recall, Register, Report, Request, Subscribe, Subscribers};
 pub use sink::{
     Gap, NewSink, Sink, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkMoved, SinkNo, SinkSecret, SinkState, Sinks, Standing,
     Tracked, Webhook,

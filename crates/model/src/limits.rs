@@ -10,6 +10,8 @@ pub struct Limits {
     pub mailbox_bytes: usize,
     /// Registrations with a device id of one uid; the oldest is evicted. Ghosts do not count.
     pub devices_per_uid: usize,
+    /// Topics that one registration is in.
+    pub topics_per_device: usize,
     /// Registered sockets of one uid at once; beyond it `quota_exceeded`.
     pub sockets_per_uid: usize,
     pub registers_per_socket_per_min: u32,
@@ -94,6 +96,7 @@ impl Default for Limits {
             mailbox_messages: 1000,
             mailbox_bytes: 4 << 20,
             devices_per_uid: 20,
+            topics_per_device: 100,
             sockets_per_uid: 50,
             registers_per_socket_per_min: 30,
             reports_per_socket_per_min: 60,

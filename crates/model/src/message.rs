@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tidings_json::Json;
 
-use crate::{AppNo, CollapseKey, Dev, EventName, Limits, Millis, Token, Uid};
+use crate::{AppNo, CollapseKey, Dev, EventName, Limits, Millis, Token, TopicName, TopicNo, Uid};
 
 /// UUIDv7 (RFC 9562): its milliseconds are the log time of its record.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +76,8 @@ pub enum Target {
     Tokens(Vec<Token>),
     /// The tutorial's `id`: a known token, else a uid. Decided by the writer; never in a fact.
     TokenOrUid(String),
+    /// Who has subscribed to it.
+    Topic(TopicName),
 }
 
 /// Whom the writer found: the devices that a message is for.
@@ -85,6 +87,18 @@ pub enum Targets {
     Devices(Vec<Dev>),
     /// Everyone in the app at this fact's own position.
     Everyone,
+    /// The topic's members at this fact's own position.
+    Members(TopicNo),
+}
+
+impl Targets {
+    /// One message for many, kept once: what a device has of it is told by its cursor alone.
+    pub const fn is_wide(&self) -> bool {
+        match self {
+            Self::Devices(_) => false,
+            Self::Everyone | Self::Members(_) => true,
+        }
+    }
 }
 
 /// What the app's handler is called with.

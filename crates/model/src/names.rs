@@ -69,6 +69,10 @@ name! {
     EventName
 }
 name! {
+    /// What devices subscribe to: 1-128 bytes of UTF-8 without control characters.
+    TopicName
+}
+name! {
     /// What a newer message replaces an older one by: 1-64 of A-Z a-z 0-9 _ . : -
     CollapseKey
 }
@@ -168,6 +172,14 @@ impl AppName {
         } else {
             Err(NameError("must be /, or / and 1 to 63 of a-z 0-9 _ -"))
         }
+    }
+}
+
+impl TopicName {
+    pub const BYTES_MAX: usize = 128;
+
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        bounded(text, Self::BYTES_MAX, "is longer than 128 bytes").map(Self)
     }
 }
 

@@ -6,7 +6,7 @@ use tidings_json::Json;
 
 use crate::{
     Administer, AppNo, ClientEvent, Dev, DeviceId, DirectProof, Draft, KeyId, MessageId, Overflowed, Position, Print, RegNo, SinkMove,
-    SocketId, Uid,
+    SocketId, Token, TopicName, Uid,
 };
 
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub enum Request {
     /// Forgets a user.
     Erase(Named),
     Recall(Recall),
+    /// Who is in a topic; answered by [`crate::Answer::Subscribed`].
+    Subscribe(Subscribe),
 }
 
 /// Takes a message back.
@@ -42,6 +44,25 @@ pub struct Recall {
     pub message: Position,
     /// None: asked without a key.
     pub by: Option<KeyId>,
+}
+
+/// A backend takes devices into a topic, or out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscribe {
+    pub app: AppNo,
+    pub topic: TopicName,
+    /// In; false: out.
+    pub on: bool,
+    pub who: Subscribers,
+}
+
+/// Without repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subscribers {
+    /// All that they have registered, and all that they will.
+    Uids(Vec<Uid>),
+    /// These registrations alone.
+    Tokens(Vec<Token>),
 }
 
 /// A user as a backend names him.

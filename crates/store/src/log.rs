@@ -84,6 +84,7 @@ pub(crate) fn entry(at: Position, time: Millis, fact: Arc<Fact>) -> Entry {
         Fact::Registered(_) | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Erased(_) | Fact::Disconnected(_) | Fact::Published(_) => {
             u64::MAX
         }
+        Fact::Subscribed(_) => u64::MAX,
         Fact::Recalled(_) => u64::MAX,
         Fact::AppPut(_) | Fact::AppGone(_) => u64::MAX,
         Fact::KeyPut(_) | Fact::KeyGone(_) => 0,

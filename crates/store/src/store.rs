@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crossbeam_channel::{Sender, TrySendError};
 use tidings_model::{
     AppNo, Batch, BroadcastQuery, Dev, DeviceId, Directory, EventId, FeedItem, MailboxQuery, MessageId, Millis, Position, Published,
-    Request, Sinks, Token,
+    Request, Sinks, Token, TopicName,
 };
 
 use crate::shell::readers::Wanted;
@@ -198,6 +198,11 @@ impl Store {
     /// What a token of `app` names. Blocks likewise.
     pub fn token(&self, app: AppNo, token: &Token) -> Result<TokenNames, ReadError> {
         self.steadily(|state| users::token(state, app, token, self.measure(Depth::Measured)))
+    }
+
+    /// Devices that are in a topic. Blocks likewise.
+    pub fn devices_in(&self, app: AppNo, topic: &TopicName) -> Result<u32, ReadError> {
+        self.steadily(|state| users::devices_in(state, app, topic))
     }
 
     /// A message of `app` by its id, as far as the log is kept. Blocks on the disk.

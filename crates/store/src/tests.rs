@@ -15,7 +15,15 @@ use subject::{InMemory, OnDisk, Subject, Under};
 
 /// Small bounds, so that histories reach them.
 fn limits() -> Limits {
-    Limits { devices_per_uid: 2, sockets_per_uid: 6, mailbox_messages: 5, mailbox_bytes: 60, disk_reserve_bytes: 0, ..Limits::default() }
+    Limits {
+        devices_per_uid: 2,
+        topics_per_device: 2,
+        sockets_per_uid: 6,
+        mailbox_messages: 5,
+        mailbox_bytes: 60,
+        disk_reserve_bytes: 0,
+        ..Limits::default()
+    }
 }
 
 const SEEDS: std::ops::Range<u64> = 1..13;

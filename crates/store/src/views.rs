@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tidings_model::{
-    AppNo, CollapseKey, Dev, DeviceId, Directory, End, Fact, Millis, Position, Print, Proof, RegNo, Sinks, State, Token, Uid, UserNo, Why,
+    AppNo, CollapseKey, Dev, DeviceId, Directory, End, Fact, Millis, Position, Print, Proof, Published, RegNo, Sinks, State, Targets,
+    Token, TopicName, TopicNo, Uid, UserNo, Why,
 };
 
 use crate::ReadError;
@@ -20,9 +21,11 @@ pub(crate) mod maps;
 pub(crate) mod standing;
 pub(crate) mod state;
 pub(crate) mod timeline;
+pub(crate) mod topics;
 pub(crate) mod users;
 
 pub(crate) use fold::{enter, fold, track};
+pub(crate) use topics::{Stays, Topic};
 
 /// What a row is found by; ordered by table, then key, as merges write them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +43,32 @@ pub(crate) enum Key {
     Fate(Dev, Position),
     /// Of any message.
     Recalled(Position),
+    TopicNo(AppNo, TopicName),
+    Topic(TopicNo),
+    Follows(UserNo),
+    Stays(RegNo),
+}
+
+/// Where rows of messages lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shelf {
+    /// Broadcasts of an app.
+    Wide(AppNo),
+    /// Messages to a topic.
+    Topic(TopicNo),
+    /// Direct messages to one device.
+    Inbox(Dev),
+}
+
+impl Shelf {
+    /// Where a message to many lies; None: in the mailbox of each device.
+    pub(crate) fn of(message: &Published) -> Option<Self> {
+        match message.targets {
+            Targets::Devices(_) => None,
+            Targets::Everyone => Some(Self::Wide(message.app)),
+            Targets::Members(topic) => Some(Self::Topic(topic)),
+        }
+    }
 }
 
 /// Where one collapse key has one newest message.
@@ -49,6 +78,8 @@ pub(crate) enum Scope {
     App(AppNo),
     /// Direct messages to a registration.
     Reg(RegNo),
+    /// Messages to a topic.
+    Topic(TopicNo),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +97,11 @@ pub(crate) enum Row {
     Latest(Latest),
     Fate(Fate),
     Recalled,
+    TopicNo(TopicNo),
+    Topic(Arc<Topic>),
+    /// The topics that a user is in with all that he has: sorted.
+    Follows(Arc<[TopicNo]>),
+    Stays(Stays),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +241,7 @@ pub(crate) struct Numbers {
     pub user: u32,
     pub reg: u32,
     pub dev: u32,
+    pub topic: u32,
     pub devices: BTreeMap<AppNo, u32>,
     /// Few rows that everybody asks for: kept whole.
     pub directory: Arc<Directory>,
@@ -231,9 +268,9 @@ pub(crate) trait Rows {
     fn wait(&mut self, dev: Dev, at: Position, letter: Letter) {
         let _ = (dev, at, letter);
     }
-    /// A message for everyone in the app.
-    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
-        let _ = (app, at, letter);
+    /// A message for many waits there.
+    fn post(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        let _ = (shelf, at, letter);
     }
     /// A direct message no longer waits for `dev`: the fact at `by` took it away.
     fn lose(&mut self, dev: Dev, at: Position, by: Position, loss: Loss) {
@@ -284,6 +321,20 @@ pub(crate) trait Rows {
     fn latest(&mut self, scope: Scope, key: &CollapseKey) -> Result<Option<Latest>, ReadError> {
         let found = self.get(&Key::Latest(scope, key.clone()))?;
         Ok(found.and_then(|row| if let Row::Latest(latest) = row { Some(latest) } else { None }))
+    }
+    fn topic_no(&mut self, app: AppNo, name: &TopicName) -> Result<Option<TopicNo>, ReadError> {
+        Ok(self.get(&Key::TopicNo(app, name.clone()))?.and_then(|row| if let Row::TopicNo(topic) = row { Some(topic) } else { None }))
+    }
+    fn topic(&mut self, topic: TopicNo) -> Result<Option<Arc<Topic>>, ReadError> {
+        Ok(self.get(&Key::Topic(topic))?.and_then(|row| if let Row::Topic(topic) = row { Some(topic) } else { None }))
+    }
+    fn follows(&mut self, user: UserNo) -> Result<Arc<[TopicNo]>, ReadError> {
+        let found = self.get(&Key::Follows(user))?;
+        Ok(found.and_then(|row| if let Row::Follows(topics) = row { Some(topics) } else { None }).unwrap_or_default())
+    }
+    fn stays(&mut self, reg: RegNo) -> Result<Stays, ReadError> {
+        let found = self.get(&Key::Stays(reg))?;
+        Ok(found.and_then(|row| if let Row::Stays(stays) = row { Some(stays) } else { None }).unwrap_or_default())
     }
 }
 

@@ -26,6 +26,7 @@ mod recall;
 mod register;
 mod report;
 mod sinks;
+mod topics;
 mod users;
 
 pub(crate) use batch::{Flight, Landed};
@@ -155,6 +156,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Request::Disconnect(named) => self.disconnect(named),
             Request::Erase(named) => self.erase(named),
             Request::Recall(recall) => self.recall(recall),
+            Request::Subscribe(ask) => self.subscribe(ask),
             Request::Count(draft) => self.count(draft),
         }
     }
@@ -241,6 +243,7 @@ impl<B: Beneath, T> Writer<B, T> {
                 Undo::Attached(attached) => self.presence.undo_attach(&attached, self.now),
                 Undo::Told(told) => self.presence.undo_told(&told, self.now),
                 Undo::Ended(ended) => self.presence.undo_end(ended, self.now),
+                Undo::Subscribed { regs, topic, on } => self.presence.subscribe(&regs, topic, !on),
             }
         }
     }

@@ -165,7 +165,7 @@ impl Caller {
     pub fn may_send(&self, to: &Target) -> Result<(), Refusal> {
         match to {
             Target::All => self.has(Scope::SendAll),
-            Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => self.has(Scope::Send),
+            Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) | Target::Topic(_) => self.has(Scope::Send),
         }
     }
 

@@ -63,7 +63,9 @@ impl Executor {
         draft: Draft,
         patience: Duration,
     ) -> Result<(Accepted, Waited), Refusal> {
-        let permit = (draft.to != Target::All).then(|| self.0.waiting_callers.try_acquire().ok()).flatten();
+        let permit = matches!(draft.to, Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_))
+            .then(|| self.0.waiting_callers.try_acquire().ok())
+            .flatten();
         let (accepted, place) = self.begin(by, draft, permit.is_some()).told().await?;
         let waited = match place.filter(|_| can_arrive(&accepted)) {
             Some(place) => self.wait(&accepted, place, patience).await?,
@@ -95,6 +97,7 @@ impl Executor {
                 Answer::Attached(_)
                 | Answer::Accepted(_)
                 | Answer::Connected(_)
+                | Answer::Subscribed(_)
                 | Answer::Closed(_)
                 | Answer::App(_)
                 | Answer::Key(_)
@@ -132,6 +135,7 @@ impl Executor {
                 Answer::Attached(_)
                 | Answer::Counted(_)
                 | Answer::Connected(_)
+                | Answer::Subscribed(_)
                 | Answer::Closed(_)
                 | Answer::App(_)
                 | Answer::Key(_)

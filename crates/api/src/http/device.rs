@@ -8,7 +8,7 @@ use super::path::Named;
 use super::{Face, answer, caller, users};
 use crate::error::Failure;
 use crate::executor::{AskError, Device};
-use tidings_json::Object;
+use tidings_json::{Json, Object, array};
 
 pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Response, Failure> {
     let app = caller::of(request.extensions())?.app();
@@ -24,6 +24,7 @@ pub(crate) async fn get(State(face): State<Face>, request: Request) -> Result<Re
 pub(crate) fn written(device: &Device) -> String {
     let Device { registration, connected, last_seen } = device;
     let mailbox = Object::new().raw("messages", registration.mailbox.messages).raw("bytes", registration.mailbox.bytes).finish();
+    let topics = array(registration.topics.iter().map(|topic| Json::string(topic.as_str()).as_str().to_owned()));
     Object::new()
         .text("token", registration.token.as_str())
         .text("uid", registration.uid.as_str())
@@ -35,7 +36,7 @@ pub(crate) fn written(device: &Device) -> String {
         .text("last_seen", &last_seen.rfc3339())
         .text_or_null("created_at", registration.made.map(Millis::rfc3339).as_deref())
         .raw("mailbox", mailbox)
-        .raw("topics", "[]")
+        .raw("topics", topics)
         .finish()
 }
 

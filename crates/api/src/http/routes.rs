@@ -3,7 +3,9 @@
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tidings_model::Scope;
 
-use super::{Face, apps, demo, device, events, health, keys, message, messages, metrics, openapi, recall, timeline, users, webhooks};
+use super::{
+    Face, apps, demo, device, events, health, keys, message, messages, metrics, openapi, recall, timeline, topics, users, webhooks,
+};
 use crate::executor::Needs;
 
 /// One verb at one path.
@@ -45,6 +47,9 @@ pub const ROUTES: &[Route] = routes! {
     DELETE "/v1/users/{uid}" DEVICES => users::delete,
     GET "/v1/users/{uid}/timeline" READ => timeline::get,
     POST "/v1/users:status" READ => users::status,
+    GET "/v1/topics/{topic}" READ => topics::get,
+    PUT "/v1/topics/{topic}/subscribers" DEVICES => topics::subscribe,
+    DELETE "/v1/topics/{topic}/subscribers" DEVICES => topics::unsubscribe,
     GET "/v1/events" READ => events::get,
     GET "/v1/apps" ADMIN => apps::list,
     POST "/v1/apps" ADMIN => apps::create,

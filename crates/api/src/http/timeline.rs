@@ -109,6 +109,7 @@ fn addressed(to: &Target) -> &'static str {
         Target::Tokens(tokens) if tokens.len() == 1 => "token",
         Target::Tokens(_) => "tokens",
         Target::TokenOrUid(_) => "id",
+        Target::Topic(_) => "topic",
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tidings_json::{Json, Kind, elements, kind, members, unescape};
 use tidings_model::{
-    Body, Code, CollapseKey, Content, EventName, Lifetime, Limits, Millis, NameError, Refusal, Strictness, Target, Token, Uid,
+    Body, Code, CollapseKey, Content, EventName, Lifetime, Limits, Millis, NameError, Refusal, Strictness, Target, Token, TopicName, Uid,
 };
 
 use crate::error::Failure;
 
 const KNOWN: &str = "to, data, args, event_name, ttl, expires_at, collapse_key, label, meta and dry_run";
-const KNOWN_TARGETS: &str = "all, uid, uids, token and tokens";
+const KNOWN_TARGETS: &str = "all, uid, uids, token, tokens and topic";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -103,6 +103,7 @@ fn one_target(key: &str, value: &str) -> Result<(Target, Strictness), Failure> {
         // A token alone names one registration: that it has none is worth an error.
         "token" => token("to.token", value).map(|token| (Target::Tokens(vec![token]), Strictness::MustBeKnown)),
         "tokens" => many("to.tokens", value, |raw| token("to.tokens", raw)).map(|tokens| lenient(Target::Tokens(tokens))),
+        "topic" => name("to.topic", value, TopicName::parse).map(|topic| lenient(Target::Topic(topic))),
         other => Err(Failure::unknown_field(&format!("to.{other}"), KNOWN_TARGETS)),
     }
 }
@@ -120,7 +121,11 @@ pub(crate) fn token(field: &'static str, raw: &str) -> Result<Token, Failure> {
 }
 
 /// 1 to 1,000 values; what stands twice counts once.
-fn many<T: PartialEq + Ord + Clone>(field: &'static str, raw: &str, one: impl Fn(&str) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+pub(crate) fn many<T: PartialEq + Ord + Clone>(
+    field: &'static str,
+    raw: &str,
+    one: impl Fn(&str) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
     let values = elements(raw).ok_or_else(|| Failure::invalid(field, "must be an array"))?;
     let values: Vec<T> = values.map(one).collect::<Result<_, _>>()?;
     if !(1..=Limits::TARGETS).contains(&values.len()) {

@@ -13,11 +13,12 @@ use tidings_json::{Object, array};
 pub(super) const OPTIONS: [&str; 5] = ["args", "dry_run", "expires_at", "label", "meta"];
 
 /// What is called differently in HTTP.
-const RENAMED: [(&str, &str); 8] = [
+const RENAMED: [(&str, &str); 9] = [
     ("data", "payload"),
     ("to.uid", "uid"),
     ("to.uids", "uids"),
     ("to.tokens", "tokens"),
+    ("to.topic", "topic"),
     ("ttl", "ttlSeconds"),
     ("collapse_key", "collapseKey"),
     ("event_name", "eventName"),
@@ -35,6 +36,7 @@ pub(super) enum To {
     Uid(String),
     Uids(Vec<String>),
     Tokens(Vec<String>),
+    Topic(String),
 }
 
 impl To {
@@ -45,6 +47,7 @@ impl To {
             Self::Uid(uid) => Object::new().text("uid", uid).finish(),
             Self::Uids(uids) => Object::new().raw("uids", texts(uids)).finish(),
             Self::Tokens(tokens) => Object::new().raw("tokens", texts(tokens)).finish(),
+            Self::Topic(topic) => Object::new().text("topic", topic).finish(),
         }
     }
 }

@@ -91,6 +91,7 @@ impl Service {
             Call::Send { uid, payload, extras } => Sending { to: To::Uid(uid), payload, extras },
             Call::SendMany { uids, payload, extras } => Sending { to: To::Uids(uids), payload, extras },
             Call::SendTokens { tokens, payload, extras } => Sending { to: To::Tokens(tokens), payload, extras },
+            Call::SendTopic { topic, payload, extras } => Sending { to: To::Topic(topic), payload, extras },
             other => return self.other(&caller, other).await,
         };
         self.send(&caller, &sending).await.map(Done::Accepted)
@@ -171,7 +172,8 @@ impl Service {
 }
 
 /// What is built: `info` tells a client, so that it need not try.
-const OPERATIONS: [&str; 9] = ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "status"];
+const OPERATIONS: [&str; 10] =
+    ["broadcast", "disconnect", "info", "online", "recall", "send", "sendMany", "sendTokens", "sendTopic", "status"];
 
 fn needs(call: &Call) -> Needs {
     match call {
@@ -196,7 +198,7 @@ fn subject(call: &Call) -> &str {
 }
 
 /// The contract has it, this server does not. The code is that of a verb which is not there, so that nobody takes it for an
-/// answer about the message or topic named.
+/// answer about the message named.
 fn not_built(operation: &str) -> Failure {
     Failure::new(Code::MethodNotAllowed, format!("{operation} is not built yet; info().features names what is"))
 }

@@ -10,11 +10,13 @@ mod events;
 mod health;
 mod keys;
 mod messages;
+mod topics;
 mod users;
 mod webhooks;
 
 /// All that is served, but for the demo page.
-pub(crate) const ALL: &[&[Operation]] = &[messages::ALL, users::ALL, events::ALL, keys::ALL, apps::ALL, webhooks::ALL, health::ALL];
+pub(crate) const ALL: &[&[Operation]] =
+    &[messages::ALL, users::ALL, topics::ALL, events::ALL, keys::ALL, apps::ALL, webhooks::ALL, health::ALL];
 
 /// Of operations that read a body.
 const BODY: &[Code] = &[Code::InvalidJson, Code::InvalidField, Code::UnknownField, Code::PayloadTooLarge, Code::Timeout];

@@ -24,10 +24,16 @@ const UID_TEXT: &str = r#"{"type":"string","minLength":1,"maxLength":128,"patter
 pub(super) const EVENT_ID: Schema = Schema::Pattern("^[0-9]{1,18}-[0-9]{1,9}$");
 /// Of a webhook.
 pub(super) const EVENT_TYPES: Schema = Schema::OrNull(&Schema::List(&Schema::EventType));
+const TOPIC_NAME: &str = r#"{"type":"string","minLength":1,"maxLength":128,"pattern":"^[^\\u0000-\\u001f\\u007f-\\u009f]+$","description":"at most 128 bytes of UTF-8"}"#;
 
 /// By name.
 pub(super) static ALL: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
-    let mut all = vec![("AppName", APP_NAME.to_owned()), ("Uid", UID_TEXT.to_owned()), ("NumericUid", SAFE.to_owned())];
+    let mut all = vec![
+        ("AppName", APP_NAME.to_owned()),
+        ("Uid", UID_TEXT.to_owned()),
+        ("NumericUid", SAFE.to_owned()),
+        ("TopicName", TOPIC_NAME.to_owned()),
+    ];
     all.extend(OBJECTS.iter().map(|(name, says, fields)| (*name, Schema::Object(fields).write(says))));
     all.sort_unstable();
     all
@@ -45,6 +51,8 @@ const OBJECTS: &[(&str, &str, &[Field])] = &[
     ("Mailbox", "what waits: unexpired and not proven. Of several implicit devices, the one for which most waits", MAILBOX),
     ("User", "a user with his living registrations", USER),
     ("UserStatus", "a user in short", USER_STATUS),
+    ("Topic", "what devices are taken into, and messages can be sent to", TOPIC),
+    ("Subscribed", "what became of one who was named: `devices`, or `error`", SUBSCRIBED),
     ("Timeline", "what happened to a user, newest first", TIMELINE),
     ("Happening", "one thing that happened", HAPPENING),
     ("Outcome", "what became of a message on one device", OUTCOME),
@@ -127,6 +135,7 @@ const TO: &[Field] = &[
     optional("uids", Schema::Limited(&UID, Limits::TARGETS), ""),
     optional("token", Schema::Text, ""),
     optional("tokens", Schema::Limited(&Schema::Text, Limits::TARGETS), ""),
+    optional("topic", Schema::Named("TopicName"), "who is in it"),
 ];
 
 const DEVICE: &[Field] = &[
@@ -140,7 +149,7 @@ const DEVICE: &[Field] = &[
     field("last_seen", Schema::Time, "now while online, else the last sign of it"),
     field("created_at", TIME_OR_NULL, "null where it is older than this is kept"),
     field("mailbox", Schema::Named("Mailbox"), ""),
-    field("topics", Schema::List(&Schema::Text), ""),
+    field("topics", Schema::List(&Schema::Text), "that it is in, by name"),
 ];
 
 const MAILBOX: &[Field] = &[field("messages", Schema::Count, ""), field("bytes", Schema::Count, "of their data")];
@@ -158,6 +167,14 @@ const USER_STATUS: &[Field] = &[
     field("online", Schema::Bool, ""),
     field("last_seen", TIME_OR_NULL, ""),
     field("devices", Schema::Count, ""),
+];
+
+const TOPIC: &[Field] = &[field("topic", Schema::Named("TopicName"), ""), field("devices", Schema::Count, "implicit ones too")];
+
+const SUBSCRIBED: &[Field] = &[
+    field("value", Schema::Text, "as it was named"),
+    optional("devices", Schema::Count, "so many of its devices are in the topic now, or have left it"),
+    optional("error", Schema::Object(PARTS), "unknown_target, token_unregistered, quota_exceeded"),
 ];
 
 const TIMELINE: &[Field] = &[
@@ -197,7 +214,7 @@ const HAPPENING_DATA: &[Field] = &[
     optional("inferred", Schema::Bool, "message.reported: the app did not name the message, one fitted"),
     optional("event_name", Schema::Text, "client.event: as the app named it"),
     optional("args", Schema::List(&Schema::Any), "client.event: its arguments, as the app gave them"),
-    optional("to", Schema::OneOf(&["all", "uid", "uids", "token", "tokens", "id"]), "message.sent: how it was addressed"),
+    optional("to", Schema::OneOf(&["all", "uid", "uids", "token", "tokens", "id", "topic"]), "message.sent: how it was addressed"),
     optional("expires_at", Schema::Time, "message.sent"),
     optional("devices", Schema::List(&Schema::Named("Outcome")), "message.sent: this user's devices that it is for"),
 ];

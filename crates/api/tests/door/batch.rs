@@ -16,7 +16,7 @@ fn each_item_is_answered_in_its_place() {
     house.register("42", 1);
     let messages = json!([
         to("42", 1),
-        {"to": {"topic": "t"}, "data": 1},
+        {"to": {"tag": "t"}, "data": 1},
         {"to": {"all": true}, "data": 1, "dry_run": true},
         7,
         {"to": {"token": "p_x"}, "data": 1},
@@ -29,7 +29,7 @@ fn each_item_is_answered_in_its_place() {
     let said = |n: usize| (results[n]["error"]["code"].as_str(), results[n]["error"]["field"].as_str());
     assert_eq!(results.len(), 7);
     assert_eq!((&results[0]["state"], &results[0]["targets"]["devices"]), (&json!("accepted"), &json!(1)));
-    assert_eq!(said(1), (Some("unknown_field"), Some("to.topic")));
+    assert_eq!(said(1), (Some("unknown_field"), Some("to.tag")));
     assert_eq!((&results[2]["id"], &results[2]["targets"]["devices"]), (&Value::Null, &json!(1)));
     assert_eq!(said(3), (Some("invalid_field"), Some("messages")));
     assert_eq!(said(4), (Some("unknown_target"), Some("to.token")));

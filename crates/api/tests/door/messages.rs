@@ -85,7 +85,7 @@ fn a_mistake_is_refused_with_its_code_and_field_and_nothing_is_stored() {
     for (body, status, code, field) in [
         (json!({"data": 1}), 400, "missing_target", "to"),
         (json!({"to": {"uid": "1", "uids": ["2"]}, "data": 1}), 400, "ambiguous_target", "to"),
-        (json!({"to": {"topic": "t"}, "data": 1}), 400, "unknown_field", "to.topic"),
+        (json!({"to": {"tag": "t"}, "data": 1}), 400, "unknown_field", "to.tag"),
         (json!({"to": {"all": true}, "data": 1, "notification": {}}), 400, "unknown_field", "notification"),
         (json!({"to": {"all": true}}), 400, "invalid_field", "data"),
         (json!({"to": {"all": true}, "args": ["x"]}), 400, "invalid_field", "event_name"),

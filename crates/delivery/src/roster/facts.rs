@@ -8,12 +8,13 @@ use tidings_engineio::{Goodbye, Moment};
 use tidings_model::{AppNo, Batch, Dev, Directory, Entry, Fact, Position, Published, RegNo, Targets};
 
 use super::Roster;
+use super::topics::{TopicWalk, topic_of};
 use crate::context::Run;
 use crate::session::{Member, Session, broadcast_frame, namespace};
 use crate::stream::Item;
 
 /// So many sockets are walked before the worker looks at its other work.
-const SLICE: usize = 256;
+pub(super) const SLICE: usize = 256;
 
 /// How a registration's sockets end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +25,16 @@ pub(super) enum Ending {
     Again,
 }
 
+/// Messages for many, on their way to one socket after another.
+#[derive(Debug)]
+pub(super) enum Walk {
+    Members(MembersWalk),
+    Topic(TopicWalk),
+}
+
 /// Broadcasts that reached the worker together, on their way through the members.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(super) struct MembersWalk {
     app: AppNo,
     items: Vec<Item>,
     joined: Bytes,
@@ -89,6 +97,13 @@ impl Roster {
                 continue;
             }
             at += 1;
+            if let Some(topic) = topic_of(entry).filter(|_| entry.at > self.processed) {
+                if self.start_topic_walk(entry, topic) {
+                    self.backlog.push_front(Backlog { batch, next: at });
+                    return true;
+                }
+                continue;
+            }
             if entry.at > self.processed {
                 self.fact(now, entry);
                 self.processed = entry.at;
@@ -110,6 +125,7 @@ impl Roster {
             Fact::Unregistered(ended) => ended.regs.iter().for_each(|(reg, _)| self.end(now, entry.at, *reg, Ending::Final)),
             Fact::Erased(erased) => erased.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Final)),
             Fact::Disconnected(closed) => closed.regs.iter().for_each(|reg| self.end(now, entry.at, *reg, Ending::Again)),
+            Fact::Subscribed(fact) => self.subscribed(entry.at, fact),
             Fact::Recalled(recalled) => self.recall(now, recalled.message),
             Fact::Started(_)
             | Fact::Tick
@@ -131,32 +147,36 @@ impl Roster {
 
     /// A direct message: to the devices it names that are here, and to their registrations' extras.
     fn direct(&mut self, now: Moment, entry: &Entry, message: &Published, devs: &[Dev]) {
-        let mut slots: Vec<u32> = Vec::new();
+        let mut sockets: Vec<(RegNo, u32)> = Vec::new();
         for seat in devs.iter().filter_map(|dev| self.seats.get(dev)) {
-            slots.extend(seat.slot);
+            sockets.extend(seat.slot.map(|slot| (seat.reg, slot)));
             let extras = self.homes.get(&seat.reg).into_iter().flat_map(|home| &home.slots).copied();
             let is_extra = |slot: &u32| {
                 self.sessions.get(*slot).and_then(|session| session.registered()).is_some_and(|registered| registered.dev.is_none())
             };
-            slots.extend(extras.filter(is_extra));
+            sockets.extend(extras.filter(is_extra).map(|slot| (seat.reg, slot)));
         }
-        slots.sort_unstable();
-        slots.dedup();
+        sockets.sort_unstable();
+        sockets.dedup();
+        self.carry(now, entry, message, &sockets);
+    }
+
+    /// Offers a message to sockets, each in its registration's name; who is somebody else by now is left out.
+    pub(super) fn carry(&mut self, now: Moment, entry: &Entry, message: &Published, sockets: &[(RegNo, u32)]) {
         // One encoding serves all sockets of a registration.
-        let mut shared: Option<(tidings_model::RegNo, Item)> = None;
-        for slot in slots {
-            let Some(reg) = self.sessions.get(slot).and_then(|session| session.registered()).map(|registered| registered.reg) else {
+        let mut shared: Option<(RegNo, Item)> = None;
+        for (reg, slot) in sockets.iter().copied() {
+            let session = self.sessions.get(slot);
+            let Some(session) = session.filter(|session| session.registered().is_some_and(|registered| registered.reg == reg)) else {
                 continue;
             };
             let item = match shared.take() {
                 Some((of, item)) if of == reg => item,
-                _ => match self.sessions.get(slot) {
-                    Some(session) => session.item(self.config.direct_event, entry.at, entry.time, message),
-                    None => continue,
-                },
+                _ => session.item(self.config.direct_event, entry.at, entry.time, message),
             };
             if self.is_live(&item, now) {
-                self.counters.directs_written += 1;
+                let counter = if item.direct { &mut self.counters.directs_written } else { &mut self.counters.broadcasts_written };
+                *counter += 1;
                 self.with(now, slot, |session, cx| {
                     session.offer(cx, &item);
                     session.settle(cx);
@@ -189,13 +209,20 @@ impl Roster {
         if !self.asking.is_empty() {
             self.ended.insert(reg, (at, how));
         }
+        self.end_registration(now, reg, how);
+    }
+
+    pub(super) fn end_registration(&mut self, now: Moment, reg: RegNo, how: Ending) {
+        if how == Ending::Final {
+            self.move_out(reg);
+        }
         let slots = self.homes.get(&reg).map(|home| home.slots.clone()).unwrap_or_default();
         for slot in slots {
             self.end_socket(now, slot, how);
         }
     }
 
-    pub(super) fn end_socket(&mut self, now: Moment, slot: u32, how: Ending) {
+    fn end_socket(&mut self, now: Moment, slot: u32, how: Ending) {
         self.with(now, slot, |session, cx| {
             if how == Ending::Final {
                 session.dismiss(cx);
@@ -218,14 +245,22 @@ impl Roster {
         let Some(app) = run.first().map(|(_, message)| message.app) else { return false };
         let joined = join(&fresh);
         let members = self.members.get(&app).map_or(0, Vec::len);
-        self.walk = Some(Walk { app, items: fresh, joined, last: end, next: 0, end: members });
+        self.walk = Some(Walk::Members(MembersWalk { app, items: fresh, joined, last: end, next: 0, end: members }));
         self.walking = Some(app);
         true
     }
 
     /// A slice of the walk. False where none is under way.
     pub(super) fn step_walk(&mut self, now: Moment) -> bool {
-        let Some(mut walk) = self.walk.take() else { return false };
+        match self.walk.take() {
+            Some(Walk::Members(walk)) => self.step_members(now, walk),
+            Some(Walk::Topic(walk)) => self.walk = self.step_topic(now, walk).map(Walk::Topic),
+            None => return false,
+        }
+        true
+    }
+
+    fn step_members(&mut self, now: Moment, mut walk: MembersWalk) {
         let until = (walk.next + SLICE).min(walk.end);
         for place in walk.next..until {
             let slot = self.members.get(&walk.app).and_then(|members| members.get(place)).copied();
@@ -237,12 +272,11 @@ impl Roster {
         }
         walk.next = until;
         if walk.next < walk.end {
-            self.walk = Some(walk);
-            return true;
+            self.walk = Some(Walk::Members(walk));
+            return;
         }
         self.walking = None;
         self.fill_holes(walk.app);
-        true
     }
 
     fn fill_holes(&mut self, app: AppNo) {
@@ -273,6 +307,7 @@ fn moves_sockets(fact: &Fact) -> bool {
             | Fact::Unregistered(_)
             | Fact::Erased(_)
             | Fact::Disconnected(_)
+            | Fact::Subscribed(_)
             | Fact::AppPut(_)
             | Fact::AppGone(_)
     )

@@ -76,6 +76,7 @@ impl Roster {
                     | Answer::Accepted(_)
                     | Answer::Counted(_)
                     | Answer::Connected(_)
+                    | Answer::Subscribed(_)
                     | Answer::Closed(_)
                     | Answer::App(_)
                     | Answer::Key(_)
@@ -86,6 +87,7 @@ impl Roster {
         }
         if self.asking.is_empty() {
             self.ended.clear();
+            self.passed.clear();
         }
     }
 
@@ -107,7 +109,11 @@ impl Roster {
         }
         self.detach_previous(now, slot);
         attached.dev.into_iter().for_each(|dev| self.saving.disown(dev));
-        self.homes.entry(attached.reg).or_default().slots.push(slot);
+        let home = self.homes.entry(attached.reg).or_default();
+        home.slots.push(slot);
+        if home.slots.len() == 1 {
+            self.move_in(attached.reg, attached.at, &attached.topics);
+        }
         if let Some((old, dev)) = self.claim(slot, &attached) {
             self.displace(now, old, dev);
         }
@@ -115,7 +121,7 @@ impl Roster {
         let (reg, at) = (attached.reg, attached.at);
         self.with(now, slot, |session, cx| session.attach(cx, attached));
         if let Some((_, how)) = self.ended.get(&reg).copied().filter(|(ended, _)| at < *ended) {
-            self.end_socket(now, slot, how);
+            self.end_registration(now, reg, how);
         }
     }
 
@@ -198,6 +204,7 @@ impl Roster {
         let Some(home) = self.homes.get_mut(&reg) else { return };
         home.slots.retain(|other| *other != slot);
         if home.slots.is_empty() {
+            self.move_out(reg);
             for dev in self.homes.remove(&reg).unwrap_or_default().devs {
                 self.seats.remove(&dev);
             }
@@ -296,6 +303,7 @@ impl Roster {
             | Answer::Accepted(_)
             | Answer::Counted(_)
             | Answer::Connected(_)
+            | Answer::Subscribed(_)
             | Answer::Closed(_)
             | Answer::App(_)
             | Answer::Key(_)

@@ -162,7 +162,7 @@ impl Session {
         let is_shut = self.stream.flow == Flow::Shut;
         match (self.is_mute(cx), &self.phase) {
             (true, _) if !is_shut => {
-                self.widen_had();
+                self.widen_had(true);
                 let given = self.stream.given;
                 self.stream.clear(cx.budget);
                 self.stream = Stream::shut_from(given);

@@ -203,9 +203,11 @@ impl Session {
     }
 
     pub(crate) fn item(&self, event: DirectEvent, at: Position, time: Millis, message: &Published) -> Item {
-        let direct = message.targets != Targets::Everyone;
+        let direct = !message.targets.is_wide();
         let frames = match self.registered() {
-            Some(registered) if direct => direct_frames(event, (self.namespace(), registered), &message.content),
+            Some(registered) if message.targets != Targets::Everyone => {
+                direct_frames(event, (self.namespace(), registered), &message.content)
+            }
             Some(_) | None => vec![broadcast_frame(self.namespace(), &message.content)],
         };
         Item { at, time, expires: message.expires, direct, frames: frames.into(), replaces: Item::replaced(message) }
@@ -222,7 +224,7 @@ impl Session {
         // The writer is asked for nobody else.
         let Wish::Known(uid) = wish else { return self.violate(cx) };
         let Some(epoch) = self.epoch.next() else { return self.violate(cx) };
-        self.widen_had();
+        self.widen_had(previous.as_ref().is_none_or(|previous| previous.has_listened()));
         let mut proving = Proving::starting_at(attached.cursor);
         if let Some(mut previous) = previous {
             proving.inherit(&mut previous.proving);
@@ -278,7 +280,7 @@ impl Session {
     /// The socket has left a registration: a proof of what it was given then still counts.
     fn remember(&mut self, cx: &mut Context<'_>, registered: Registered) {
         // What may have met no listener stays unproven, and is given again.
-        let sure = !matches!(registered.listening, Listening::Unsure { .. });
+        let sure = registered.has_listened();
         if !sure {
             cx.effect(Effect::Restarted);
         }
@@ -291,14 +293,14 @@ impl Session {
         }
     }
 
-    /// Broadcasts that the stream until now has given belong to what this socket had.
-    pub(super) fn widen_had(&mut self) {
+    /// Broadcasts that the stream until now has given belong to what this socket had, if they have met a listener.
+    pub(super) fn widen_had(&mut self, heard: bool) {
         let (mut from, mut upto) = (self.stream.started, self.stream.given);
         if self.engine.may_lose() {
             // An answer without a number may have died on its way: rather a repeat than a loss.
             return self.engine.retract();
         }
-        if from == upto {
+        if from == upto || !heard {
             return;
         }
         // Ranges that meet become one.
@@ -358,7 +360,7 @@ impl Session {
 
     /// The roster took the registration away (`41`, or it moved): what the socket is now is nobody.
     pub(crate) fn detach(&mut self, cx: &mut Context<'_>) {
-        self.widen_had();
+        self.widen_had(self.registered().is_none_or(Registered::has_listened));
         let previous = match &mut self.phase {
             Phase::Registered(_) => match std::mem::replace(&mut self.phase, Phase::Anonymous) {
                 Phase::Registered(registered) => Some(registered),

@@ -1,6 +1,6 @@
 //! A user and his registrations as the views have them; who is connected only the writer knows.
 
-use tidings_model::{AppNo, DeviceId, Millis, RegNo, Token, Uid};
+use tidings_model::{AppNo, DeviceId, Millis, RegNo, Token, TopicName, Uid};
 
 /// Which users of an app.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Registration {
     /// Log time at which facts last heard of one of its devices.
     pub seen: Millis,
     pub mailbox: Mailbox,
+    /// What it is in.
+    pub topics: Vec<TopicName>,
 }
 
 /// What waits: unexpired, not proven, within the mailbox bound. Of several implicit devices, the one for which most waits.

@@ -43,8 +43,9 @@ pub(crate) fn checksum(at: Position, tag: u8, head: &[u8], body: &[u8]) -> u32 {
 
 /// The version that every tag has.
 const VERSION: u8 = 1;
-/// The newest version of `tag::PUBLISHED`: more than `data`. What has no more is written as version 1.
-const PUBLISHED_VERSION: u8 = 2;
+/// Versions of `tag::PUBLISHED`: more than `data`; a topic. Each message is written as the lowest that can say it.
+const PUBLISHED_MORE: u8 = 2;
+const PUBLISHED_TOPIC: u8 = 3;
 
 mod tag {
     pub(super) const STARTED: u8 = 1;
@@ -58,6 +59,7 @@ mod tag {
     pub(super) const PRESENCE: u8 = 12;
     pub(super) const ERASED: u8 = 14;
     pub(super) const DISCONNECTED: u8 = 15;
+    pub(super) const SUBSCRIBED: u8 = 16;
     pub(super) const GHOST: u8 = 17;
     pub(super) const PUBLISHED: u8 = 20;
     pub(super) const PROVEN: u8 = 21;

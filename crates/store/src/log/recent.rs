@@ -102,6 +102,7 @@ pub(crate) fn weight(entry: &Entry) -> usize {
         Fact::SinkGone(_) => 50,
         Fact::Erased(erased) => erased.regs.len() * 4,
         Fact::Disconnected(disconnected) => disconnected.regs.len() * 4,
+        Fact::Subscribed(subscribed) => 200 + (subscribed.users.len() + subscribed.regs.len()) * 4,
         Fact::Started(_) | Fact::Tick | Fact::Unregistered(_) | Fact::Ghost(_) | Fact::Overflowed(_) => 50,
     };
     fact + 64
@@ -110,6 +111,6 @@ pub(crate) fn weight(entry: &Entry) -> usize {
 fn targets(message: &Published) -> usize {
     match &message.targets {
         tidings_model::Targets::Devices(devs) => devs.len(),
-        tidings_model::Targets::Everyone => 0,
+        tidings_model::Targets::Everyone | tidings_model::Targets::Members(_) => 0,
     }
 }

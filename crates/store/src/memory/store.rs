@@ -324,3 +324,5 @@ mod sinks;
 mod tenancy;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod topics;

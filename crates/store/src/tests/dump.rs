@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// Tables and what of them counts at `now`.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 19] = [
     ("meta", "k LIKE 'next_%' AND ?1 > 0"),
     ("app", "?1 > 0"),
     ("apikey", "?1 > 0"),
@@ -22,6 +22,10 @@ const TABLES: [(&str, &str); 15] = [
     ("idem", "exp > ?1"),
     ("latest", "exp > ?1"),
     ("online", "?1 > 0"),
+    ("topic", "?1 > 0"),
+    ("follow", "?1 > 0"),
+    ("stay", "?1 > 0"),
+    ("post", "exp > ?1"),
 ];
 
 pub(super) fn dump(state: &Path, now: u64) -> Vec<String> {

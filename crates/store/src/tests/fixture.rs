@@ -255,17 +255,21 @@ fn make_the_fixture() {
 }
 
 #[test]
-fn views_of_the_first_format_are_carried_over_and_not_made_anew() {
+fn views_of_earlier_formats_are_carried_over_and_not_made_anew() {
+    ["data-1", "data-3"].into_iter().for_each(carried_over);
+}
+
+fn carried_over(name: &str) {
     let dir = TempDir::new().expect("a folder");
     let path = dir.path().join("state.db");
-    fs::write(&path, fs::read(fixture("data-1").join("state.db")).expect("it is kept")).expect("written");
+    fs::write(&path, fs::read(fixture(name).join("state.db")).expect("it is kept")).expect("written");
     let all = |sql: &str| -> Vec<(i64, i64, String)> {
         let conn = rusqlite::Connection::open(&path).expect("it opens");
         let mut select = conn.prepare(sql).expect("it has these columns");
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("readable");
         rows.collect::<Result<_, _>>().expect("readable")
     };
-    let (users, regs) = ("SELECT u, a, uid FROM user ORDER BY u", "SELECT r, u, token FROM reg ORDER BY r");
+    let (users, regs) = ("SELECT u, a, ifnull(uid, '') FROM user ORDER BY u", "SELECT r, u, token FROM reg ORDER BY r");
     let before = (all(users), all(regs));
     let log_id = all("SELECT v, 0, '' FROM meta WHERE k = 'log_id'")[0].0 as u64;
     let state = crate::views::state::State::open_as_is(&path, log_id).expect("readable").expect("carried over");

@@ -8,7 +8,7 @@ use tidings_model::{
     Administer, Adopt, Answer, AppNo, Attached, ClientEvent, CollapseKey, Content, Dev, DeviceId, DirectProof, Draft, EventId, EventName,
     EventType, Fact, Idempotency, Leave, Lifetime, MailboxQuery, MessageId, Millis, Named, NewSink, Page, Position, Print, Proof, Proofs,
     Recall, Register, Report, Request, SinkChange, SinkConf, SinkError, SinkId, SinkMove, SinkNo, SinkSecret, SinkState, SocketId, State,
-    Strictness, Target, Targets, Token, Uid, Webhook,
+    Strictness, Subscribe, Subscribers, Target, Targets, Token, TopicName, Uid, Webhook,
 };
 
 use super::subject::Subject;
@@ -139,6 +139,7 @@ pub(super) fn next(rng: &mut Rng, known: &Known, faults: bool) -> Act {
         7 => adopt(rng, known).map_or(Act::Advance(2), |adopt| Act::Ask(Request::Adopt(adopt))),
         8 if rng.one_in(4) => Act::Ask(Request::Count(draft(rng, known))),
         8..=11 => Act::Ask(Request::Publish(draft(rng, known))),
+        12..=13 if rng.one_in(3) => Act::Ask(Request::Subscribe(subscribe(rng, known))),
         12..=13 => prove(rng, known).map_or(Act::Advance(3), |proofs| Act::Ask(Request::Prove(proofs))),
         14 if rng.one_in(3) => emit(rng, known).map_or(Act::Advance(5), |event| Act::Ask(Request::Emit(event))),
         14 if rng.one_in(3) => recall(rng, known).map_or(Act::Advance(6), |recall| Act::Ask(Request::Recall(recall))),
@@ -185,7 +186,8 @@ fn adopt(rng: &mut Rng, known: &Known) -> Option<Adopt> {
 
 fn draft(rng: &mut Rng, known: &Known) -> Draft {
     let token = |rng: &mut Rng| rng.pick(&known.tokens).cloned().unwrap_or(Token::from_random([9; 24]));
-    let to = match rng.below(8) {
+    let to = match rng.below(10) {
+        8..=9 => Target::Topic(topic(rng)),
         0..=1 => Target::All,
         2..=4 => Target::Uids(vec![uid(rng)]),
         5 => Target::Uids(vec![uid(rng), uid(rng), Uid::trusted("nobody")]),
@@ -199,6 +201,19 @@ fn draft(rng: &mut Rng, known: &Known) -> Draft {
     let collapse_key = rng.pick(&[None, None, Some("k"), Some("l")]).copied().flatten().map(CollapseKey::trusted);
     let content = Content { collapse_key, ..Content::data(Json::string(&"x".repeat(rng.below(20) as usize))) };
     Draft { lifetime, strictness, idempotency, ..Draft::new(AppNo::DEFAULT, to, content) }
+}
+
+fn topic(rng: &mut Rng) -> TopicName {
+    TopicName::trusted(rng.pick(&["news", "sport", "weather"]).expect("three"))
+}
+
+fn subscribe(rng: &mut Rng, known: &Known) -> Subscribe {
+    let who = if rng.one_in(2) {
+        Subscribers::Uids(vec![uid(rng), Uid::trusted("nobody")])
+    } else {
+        Subscribers::Tokens(vec![rng.pick(&known.tokens).cloned().unwrap_or(Token::from_random([9; 24]))])
+    };
+    Subscribe { app: AppNo::DEFAULT, topic: topic(rng), on: !rng.one_in(3), who }
 }
 
 fn prove(rng: &mut Rng, known: &Known) -> Option<Proofs> {

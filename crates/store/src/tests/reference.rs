@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_model::{
     Accepted, Adopt, Answer, Attached, ClientEvent, Code, CollapseKey, Counted, Dev, Draft, End, Fact, Idempotency, Lifetime, Limits,
-    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, Recall, RegNo, Register, Report, Request, SocketId, Strictness, Target,
-    Targets, Token, Uid,
+    MailboxQuery, MessageId, Millis, Named, Page, Position, Proofs, Recall, RegNo, Register, Report, Request, SocketId, Strictness,
+    Subscribe, Subscribers, Target, Targets, Token, TopicName, TopicNo, Uid,
 };
 
 use super::history::{Act, Outcome};
@@ -43,6 +43,8 @@ struct Message {
     /// Mailboxes that it has left for a newer one with its key.
     left: BTreeSet<Dev>,
     recalled: bool,
+    /// To a topic: who was in it.
+    members: BTreeSet<RegNo>,
 }
 
 impl Message {
@@ -57,6 +59,7 @@ struct Socket {
     dev: Option<Dev>,
 }
 
+type Meant = (Option<Uid>, Result<Vec<RegNo>, Code>);
 type Facts<'a> = &'a [(Position, Millis, Fact)];
 
 pub(super) struct Reference {
@@ -74,6 +77,11 @@ pub(super) struct Reference {
     /// Who has registered and was not erased since.
     users: BTreeSet<Uid>,
     sinks: sinks::Sinks,
+    /// In the order of their making.
+    topics: Vec<TopicName>,
+    /// Users with all that they have, and registrations.
+    follows: BTreeSet<(Uid, TopicNo)>,
+    members: BTreeSet<(RegNo, TopicNo)>,
 }
 
 impl Reference {
@@ -92,6 +100,9 @@ impl Reference {
             sockets: BTreeMap::new(),
             users: BTreeSet::new(),
             sinks: sinks::Sinks::default(),
+            topics: Vec::new(),
+            follows: BTreeSet::new(),
+            members: BTreeSet::new(),
         }
     }
 
@@ -117,6 +128,7 @@ impl Reference {
             (Act::Ask(Request::Disconnect(named)), Outcome::Answer(answer)) => self.disconnect(named, answer, facts, context),
             (Act::Ask(Request::Recall(recall)), Outcome::Answer(answer)) => self.recall(recall, answer, facts, context),
             (Act::Ask(Request::Erase(named)), Outcome::Answer(answer)) => self.erase(named, answer, facts, context),
+            (Act::Ask(Request::Subscribe(ask)), Outcome::Answer(answer)) => self.subscribe(ask, answer, facts, context),
             (Act::Read(query), Outcome::Page(page)) => self.read(query, page, context),
             _ => panic!("{context}"),
         }
@@ -162,7 +174,72 @@ impl Reference {
         if let Some(dev) = attached.dev {
             assert_eq!(attached.cursor, self.device(dev).cursor, "{context}");
         }
+        assert_eq!(attached.topics, self.topics_of(attached.reg), "{context}");
         self.attach(attached);
+    }
+
+    fn topics_of(&self, reg: RegNo) -> Vec<TopicNo> {
+        self.members.iter().filter(|(member, _)| *member == reg).map(|(_, topic)| *topic).collect()
+    }
+
+    /// A registration has ended: it is in no topic any more.
+    fn leave_topics(&mut self, reg: RegNo) {
+        self.members.retain(|(member, _)| *member != reg);
+    }
+
+    fn topic(&self, name: &TopicName) -> Option<TopicNo> {
+        self.topics.iter().position(|other| other == name).map(|index| TopicNo(index as u32))
+    }
+
+    /// Whom each stands for: a user, and registrations.
+    fn subscribers(&self, who: &Subscribers) -> Vec<Meant> {
+        match who {
+            Subscribers::Uids(uids) => uids
+                .iter()
+                .map(|uid| {
+                    let living = if self.users.contains(uid) { Ok(self.living(uid)) } else { Err(Code::UnknownTarget) };
+                    (Some(uid.clone()), living)
+                })
+                .collect(),
+            Subscribers::Tokens(tokens) => tokens.iter().map(|token| (None, self.named(token.as_str()).map(|reg| vec![reg]))).collect(),
+        }
+    }
+
+    fn subscribe(&mut self, ask: &Subscribe, answer: &Answer, facts: Facts<'_>, context: &str) {
+        let topic = self.topic(&ask.topic).unwrap_or(TopicNo(self.topics.len() as u32));
+        let (mut expected, mut users, mut regs) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for (uid, living) in self.subscribers(&ask.who) {
+            let full = |in_it: bool, topics: usize| ask.on && !in_it && topics >= self.limits.topics_per_device;
+            let follows = |uid: &Uid| self.follows.iter().filter(|(follower, _)| follower == uid).count();
+            let is_full = uid.as_ref().is_some_and(|uid| full(self.follows.contains(&(uid.clone(), topic)), follows(uid)));
+            expected.push(living.and_then(|living| {
+                if is_full || living.iter().any(|reg| full(self.members.contains(&(*reg, topic)), self.topics_of(*reg).len())) {
+                    return Err(Code::QuotaExceeded);
+                }
+                let counted = living.iter().filter(|reg| ask.on || self.members.contains(&(**reg, topic)));
+                let devices: usize = counted.map(|reg| self.ghosts(*reg).len()).sum();
+                users.extend(uid.filter(|uid| self.follows.contains(&(uid.clone(), topic)) != ask.on));
+                regs.extend(living.iter().filter(|reg| self.members.contains(&(**reg, topic)) != ask.on));
+                Ok(devices as u32)
+            }));
+        }
+        let Answer::Subscribed(told) = answer else { panic!("{context}") };
+        let told: Vec<_> = told.iter().map(|each| each.as_ref().copied().map_err(|refusal| refusal.code)).collect();
+        assert_eq!(told, expected, "{context}");
+        let fact = facts.iter().find_map(|(.., fact)| if let Fact::Subscribed(fact) = fact { Some(fact) } else { None });
+        assert_eq!(fact.is_some(), !(users.is_empty() && regs.is_empty()), "{context}");
+        let Some(fact) = fact else { return };
+        assert_eq!((fact.topic, fact.on, fact.users.len()), (topic, ask.on, users.len()), "{context}");
+        assert_eq!(fact.regs, regs.iter().copied().collect::<Vec<_>>(), "{context}");
+        assert_eq!(fact.name.is_some(), self.topic(&ask.topic).is_none(), "{context}");
+        self.topics.extend(fact.name.clone());
+        if ask.on {
+            self.follows.extend(users.into_iter().map(|uid| (uid, topic)));
+            self.members.extend(regs.into_iter().map(|reg| (reg, topic)));
+        } else {
+            self.follows.retain(|(uid, of)| !(*of == topic && users.contains(uid)));
+            self.members.retain(|(reg, of)| !(*of == topic && regs.contains(reg)));
+        }
     }
 
     fn attach(&mut self, attached: &Attached) {
@@ -186,12 +263,15 @@ impl Reference {
             assert!(of_device.contains(&reg) && (!is_online(&reg) || of_device.iter().all(is_online)), "{context}");
             self.regs[reg.0 as usize].is_dead = true;
             self.bury(|device| device.reg == reg);
+            self.leave_topics(reg);
         }
         assert_eq!((attached.reg, attached.dev), (RegNo(self.regs.len() as u32), Some(Dev(self.devices.len() as u32))), "{context}");
         assert!(self.regs.iter().all(|reg| reg.token != attached.token), "{context}");
         let born = facts.iter().find(|(.., fact)| matches!(fact, Fact::Registered(_))).expect(context).0;
         assert_eq!(attached.cursor, born, "it starts at now: {context}");
         self.users.insert(ask.uid.clone());
+        let follows: Vec<TopicNo> = self.follows.iter().filter(|(uid, _)| *uid == ask.uid).map(|(_, topic)| *topic).collect();
+        self.members.extend(follows.into_iter().map(|topic| (attached.reg, topic)));
         self.regs.push(Reg { uid: ask.uid.clone(), device_id: ask.device_id.clone(), token: attached.token.clone(), is_dead: false });
         self.devices.push(Device {
             reg: attached.reg,
@@ -290,6 +370,8 @@ impl Reference {
         self.regs.iter_mut().filter(|reg| reg.uid == named.uid).for_each(|reg| (reg.uid, reg.is_dead) = (Uid::trusted(""), true));
         self.bury(|device| living.contains(&device.reg));
         self.sockets.values_mut().filter(|socket| living.contains(&socket.reg)).for_each(|socket| socket.dev = None);
+        living.iter().for_each(|reg| self.leave_topics(*reg));
+        self.follows.retain(|(uid, _)| *uid != named.uid);
     }
 
     fn bury(&mut self, whom: impl Fn(&Device) -> bool) {
@@ -333,6 +415,7 @@ impl Reference {
             return;
         }
         let Answer::Attached(attached) = answer else { panic!("{context}") };
+        assert_eq!(attached.topics, self.topics_of(attached.reg), "{context}");
         let own = self.sockets.get(&ask.socket).filter(|socket| socket.reg == ask.reg).and_then(|socket| socket.dev);
         let ghosts = self.ghosts(ask.reg);
         let is_stuck = ghosts.len() == Limits::GHOSTS && ghosts.iter().all(is_online_of(self));
@@ -375,7 +458,17 @@ impl Reference {
         assert_eq!((accepted.id.time_ms(), accepted.replayed), (self.now, false), "{context}");
         let stored = facts.iter().find_map(|(at, _, fact)| if let Fact::Published(message) = fact { Some((*at, message)) } else { None });
         assert_eq!(stored.map(|(at, message)| (at, message.id)), Some((accepted.at, accepted.id)), "{context}");
-        let targets = if draft.to == Target::All { Targets::Everyone } else { Targets::Devices(devs) };
+        let (targets, members) = match &draft.to {
+            Target::All => (Targets::Everyone, BTreeSet::new()),
+            Target::Topic(name) => match self.topic(name) {
+                Some(topic) => {
+                    let members = self.members.iter().filter(|(_, of)| *of == topic).map(|(reg, _)| *reg);
+                    (Targets::Members(topic), members.collect())
+                }
+                None => (Targets::Devices(Vec::new()), BTreeSet::new()),
+            },
+            _ => (Targets::Devices(devs), BTreeSet::new()),
+        };
         assert_eq!(stored.map(|(_, message)| &message.targets), Some(&targets), "{context}");
         self.supersede(&targets, draft.content.collapse_key.as_ref());
         if let Some(idempotency) = draft.idempotency {
@@ -383,7 +476,8 @@ impl Reference {
         }
         let (at, id, expires) = (accepted.at, accepted.id, accepted.expires.0);
         let (len, key) = (draft.content.body.text().len(), draft.content.collapse_key.clone());
-        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left: BTreeSet::new(), recalled: false });
+        let left = BTreeSet::new();
+        self.messages.push(Message { at, id, targets, expires, time: self.now, len, key, left, recalled: false, members });
     }
 
     /// What a draft would be accepted with, or its refusal.
@@ -402,18 +496,19 @@ impl Reference {
         assert_eq!(counted.expires.0, self.now + u64::from(ttl_s) * 1000, "{context}");
     }
 
-    /// Whatever has this key leaves the mailboxes of the registrations that a new one is for, or everybody's broadcasts.
+    /// Whatever has this key leaves the mailboxes of the registrations that a new one is for, everybody's broadcasts, or the topic.
     fn supersede(&mut self, targets: &Targets, key: Option<&CollapseKey>) {
         let Some(key) = key else { return };
-        let is_wide = *targets == Targets::Everyone;
+        let is_wide = !matches!(targets, Targets::Devices(_));
         let regs: BTreeSet<RegNo> = match targets {
-            Targets::Everyone => BTreeSet::new(),
+            Targets::Everyone | Targets::Members(_) => BTreeSet::new(),
             Targets::Devices(devs) => devs.iter().map(|dev| self.device(*dev).reg).collect(),
         };
         let of = (0..self.devices.len() as u32).map(Dev).filter(|dev| is_wide || regs.contains(&self.device(*dev).reg));
         let of: Vec<Dev> = of.collect();
         for older in self.messages.iter_mut().filter(|older| older.key.as_ref() == Some(key)) {
-            if (older.targets == Targets::Everyone) == is_wide {
+            let is_direct = matches!(older.targets, Targets::Devices(_));
+            if if is_wide { older.targets == *targets } else { is_direct } {
                 older.left.extend(&of);
                 for dev in of.iter().filter(|dev| older.is_direct_to(**dev) && older.expires > self.now) {
                     self.lost.entry((*dev, older.at)).or_insert(End::Superseded);
@@ -435,6 +530,10 @@ impl Reference {
             Target::Uids(uids) => uids.iter().for_each(&mut uid),
             Target::TokenOrUid(either) if self.regs.iter().all(|reg| reg.token.as_str() != either) => uid(&Uid::trusted(either)),
             Target::TokenOrUid(token) => self.token(token, &mut regs, &mut unknown),
+            Target::Topic(name) => {
+                let topic = self.topic(name);
+                regs.extend(self.members.iter().filter(|(_, of)| Some(*of) == topic).map(|(reg, _)| *reg));
+            }
             Target::Tokens(tokens) => tokens.iter().for_each(|token| self.token(token.as_str(), &mut regs, &mut unknown)),
         }
         let mut devs: Vec<Dev> = regs.into_iter().flat_map(|reg| self.ghosts(reg)).collect();
@@ -444,10 +543,18 @@ impl Reference {
     }
 
     fn token(&self, token: &str, regs: &mut Vec<RegNo>, unknown: &mut Vec<Code>) {
+        match self.named(token) {
+            Ok(reg) => regs.push(reg),
+            Err(code) => unknown.push(code),
+        }
+    }
+
+    /// What a token names.
+    fn named(&self, token: &str) -> Result<RegNo, Code> {
         match self.regs.iter().position(|reg| reg.token.as_str() == token) {
-            Some(reg) if !self.regs[reg].is_dead => regs.push(RegNo(reg as u32)),
-            Some(_) => unknown.push(Code::TokenUnregistered),
-            None => unknown.push(Code::UnknownTarget),
+            Some(reg) if !self.regs[reg].is_dead => Ok(RegNo(reg as u32)),
+            Some(_) => Err(Code::TokenUnregistered),
+            None => Err(Code::UnknownTarget),
         }
     }
 
@@ -483,7 +590,11 @@ impl Reference {
         let proves = match (named, report.dev) {
             (Some(message), Some(dev)) if report.reg.is_some() && message.at <= report.written => {
                 let device = self.device(dev);
-                let is_target = if let Targets::Devices(devs) = &message.targets { devs.contains(&dev) } else { device.born < message.at };
+                let is_target = match &message.targets {
+                    Targets::Devices(devs) => devs.contains(&dev),
+                    Targets::Everyone => device.born < message.at,
+                    Targets::Members(_) => device.born < message.at && message.members.contains(&device.reg),
+                };
                 (is_target && !device.is_dead && message.at > device.proven && !self.had.contains(&(dev, message.at)))
                     .then_some((dev, message.at))
             }
@@ -561,6 +672,7 @@ impl Reference {
         };
         let is_for = |message: &&Message| match &message.targets {
             Targets::Everyone => message.left.is_empty(),
+            Targets::Members(_) => message.left.is_empty() && message.members.contains(&self.device(query.dev).reg),
             Targets::Devices(devs) => {
                 self.whose(query.dev, message.at).is_some_and(|dev| devs.contains(&dev) && !message.left.contains(&dev))
             }

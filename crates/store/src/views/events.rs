@@ -88,6 +88,7 @@ fn items(fact: &Fact) -> u32 {
         | Fact::Ghost(_)
         | Fact::Erased(_)
         | Fact::Disconnected(_)
+        | Fact::Subscribed(_)
         | Fact::Published(_)
         | Fact::Overflowed(_)
         | Fact::Recalled(_) => 0,
@@ -114,6 +115,7 @@ fn item(source: &Source<'_>, query: &EventQuery, entry: &Entry, n: u32) -> Resul
         | Fact::Ghost(_)
         | Fact::Erased(_)
         | Fact::Disconnected(_)
+        | Fact::Subscribed(_)
         | Fact::Published(_)
         | Fact::Overflowed(_)
         | Fact::Recalled(_) => Ok(None),

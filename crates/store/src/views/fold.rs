@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tidings_model::{
     AppNo, Dev, Directory, End, Entry, Erased, Fact, Ghost, Limits, Millis, Position, Presence, Proof, Proven, Published, Recalled, RegNo,
-    Registered, Reported, Sinks, State, Targets, Uid, Unregistered, UserNo, Why,
+    Registered, Reported, Sinks, State, Subscribed, Targets, TopicNo, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Receipt, Reg, Row, Rows, Scope, User};
+use super::{Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Receipt, Reg, Row, Rows, Scope, Shelf, Topic, User};
 use crate::ReadError;
 
 /// Applies one fact. The caller keeps the mark: below it nothing is applied twice.
@@ -32,6 +32,7 @@ pub(crate) fn fold(rows: &mut impl Rows, entry: &Entry) -> Result<(), ReadError>
         Fact::Presence(fact) => presence(rows, fact),
         Fact::Erased(fact) => erased(rows, at, time, fact),
         Fact::Ghost(fact) => ghost(rows, at, time, fact),
+        Fact::Subscribed(fact) => subscribed(rows, at, fact),
         Fact::Published(fact) => published(rows, at, time, fact, &entry.fact),
         Fact::Proven(fact) => proven(rows, time, fact),
         Fact::Reported(fact) => {
@@ -83,6 +84,7 @@ fn registered(rows: &mut impl Rows, at: Position, time: Millis, fact: &Registere
     if !devs.contains(&fact.dev) {
         devs.push(fact.dev);
     }
+    let is_new = before.is_none();
     let reg = Reg {
         app: fact.app,
         user: fact.user,
@@ -94,6 +96,9 @@ fn registered(rows: &mut impl Rows, at: Position, time: Millis, fact: &Registere
         dead: None,
         devs,
     };
+    if is_new {
+        join_users_topics(rows, at, fact)?;
+    }
     rows.put(Key::Token(fact.token.clone()), Row::Token(fact.reg));
     rows.put(Key::Reg(fact.reg), Row::Reg(Arc::new(reg)));
     let device = Device { reg: fact.reg, print: fact.print, addr: fact.addr, heir_of: None, born: at, dead: None };
@@ -122,6 +127,7 @@ fn add_to_user(rows: &mut impl Rows, fact: &Registered) -> Result<(), ReadError>
 
 fn add_device(rows: &mut impl Rows, app: AppNo, dev: Dev, device: Device, cursor: Cursor) -> Result<(), ReadError> {
     if rows.device(dev)?.is_none() {
+        count_in_topics(rows, device.reg, |devices| devices + 1)?;
         *rows.numbers().devices.entry(app).or_default() += 1;
         rows.put(Key::Cursor(dev), Row::Cursor(cursor));
     }
@@ -161,6 +167,11 @@ fn end_reg(rows: &mut impl Rows, when: When, no: RegNo, why: Why) -> Result<(), 
     for dev in &reg.devs {
         end_device(rows, reg.app, when, *dev)?;
     }
+    let mut stays = rows.stays(no)?;
+    if stays.now().next().is_some() {
+        stays.leave_all(when.0);
+        rows.put(Key::Stays(no), Row::Stays(stays));
+    }
     forget(rows, reg.user, no)?;
     rows.told(no, false);
     let dead = Reg { dead: Some((when.0, why)), devs: Vec::new(), ..(*reg).clone() };
@@ -190,6 +201,9 @@ fn erased(rows: &mut impl Rows, at: Position, time: Millis, fact: &Erased) -> Re
         rows.put(Key::Uid(fact.app, uid.clone()), Row::Nobody);
     }
     rows.put(Key::User(fact.user), Row::User(Arc::new(User { app: fact.app, uid: None, regs: Vec::new() })));
+    if !rows.follows(fact.user)?.is_empty() {
+        rows.put(Key::Follows(fact.user), Row::Follows(Arc::default()));
+    }
     Ok(())
 }
 
@@ -209,8 +223,96 @@ fn end_device(rows: &mut impl Rows, app: AppNo, (at, time): When, dev: Dev) -> R
         rows.put(Key::Device(dev), Row::Device(Arc::new(Device { dead: Some(at), ..(*device).clone() })));
         let devices = rows.numbers().devices.entry(app).or_default();
         *devices = devices.saturating_sub(1);
+        count_in_topics(rows, device.reg, |devices| devices.saturating_sub(1))?;
     }
     Ok(())
+}
+
+/// The topics that a registration is in have one device more, or less.
+fn count_in_topics(rows: &mut impl Rows, reg: RegNo, count: fn(u32) -> u32) -> Result<(), ReadError> {
+    let stays = rows.stays(reg)?;
+    stays.now().try_for_each(|topic| count_devices(rows, topic, count))
+}
+
+fn count_devices(rows: &mut impl Rows, topic: TopicNo, count: impl FnOnce(u32) -> u32) -> Result<(), ReadError> {
+    let Some(found) = rows.topic(topic)? else { return Ok(()) };
+    let counted = Topic { devices: count(found.devices), ..(*found).clone() };
+    if counted != *found {
+        rows.put(Key::Topic(topic), Row::Topic(Arc::new(counted)));
+    }
+    Ok(())
+}
+
+/// A new registration is in what its user follows.
+fn join_users_topics(rows: &mut impl Rows, at: Position, fact: &Registered) -> Result<(), ReadError> {
+    let follows = rows.follows(fact.user)?;
+    if !follows.is_empty() {
+        let mut stays = rows.stays(fact.reg)?;
+        follows.iter().for_each(|topic| stays.enter(*topic, at));
+        rows.put(Key::Stays(fact.reg), Row::Stays(stays));
+    }
+    Ok(())
+}
+
+fn subscribed(rows: &mut impl Rows, at: Position, fact: &Subscribed) -> Result<(), ReadError> {
+    if let Some(name) = &fact.name {
+        rows.put(Key::TopicNo(fact.app, name.clone()), Row::TopicNo(fact.topic));
+        rows.put(Key::Topic(fact.topic), Row::Topic(Arc::new(Topic { app: fact.app, name: name.clone(), devices: 0 })));
+        let numbers = rows.numbers();
+        numbers.topic = numbers.topic.max(fact.topic.0 + 1);
+    }
+    for user in &fact.users {
+        follow(rows, *user, fact)?;
+    }
+    let (mut came, mut went) = (0, 0);
+    for reg in &fact.regs {
+        let devices = stay(rows, at, *reg, fact)?;
+        *(if fact.on { &mut came } else { &mut went }) += devices;
+    }
+    count_devices(rows, fact.topic, |devices| (devices + came).saturating_sub(went))
+}
+
+fn follow(rows: &mut impl Rows, user: UserNo, fact: &Subscribed) -> Result<(), ReadError> {
+    let mut follows = rows.follows(user)?.to_vec();
+    match (follows.binary_search(&fact.topic), fact.on) {
+        (Err(place), true) => follows.insert(place, fact.topic),
+        (Ok(place), false) => drop(follows.remove(place)),
+        (Ok(_), true) | (Err(_), false) => return Ok(()),
+    }
+    rows.put(Key::Follows(user), Row::Follows(follows.into()));
+    Ok(())
+}
+
+/// So many stays that are over are kept for timelines; more of them only where somebody may still read that far back.
+const STAYS_OVER: usize = 100;
+
+/// A registration comes into a topic or leaves it: the devices that did.
+fn stay(rows: &mut impl Rows, at: Position, no: RegNo, fact: &Subscribed) -> Result<u32, ReadError> {
+    let Some(reg) = rows.reg(no)?.filter(|reg| reg.dead.is_none()) else { return Ok(0) };
+    let mut stays = rows.stays(no)?;
+    if stays.is_in(fact.topic) == fact.on {
+        return Ok(0);
+    }
+    if fact.on {
+        stays.enter(fact.topic, at);
+    } else {
+        stays.leave(fact.topic, at);
+    }
+    if stays.closed() > STAYS_OVER {
+        stays.forget(all_have_had(rows, &reg)?);
+    }
+    rows.put(Key::Stays(no), Row::Stays(stays));
+    Ok(u32::try_from(reg.devs.len()).unwrap_or(u32::MAX))
+}
+
+/// No device of the registration reads at or below it any more.
+fn all_have_had(rows: &mut impl Rows, reg: &Reg) -> Result<Position, ReadError> {
+    let mut lowest = None;
+    for dev in &reg.devs {
+        let cursor = rows.cursor(*dev)?.map_or(Position::ZERO, |cursor| cursor.at);
+        lowest = Some(lowest.map_or(cursor, |lowest: Position| lowest.min(cursor)));
+    }
+    Ok(lowest.unwrap_or(Position::ZERO))
 }
 
 fn presence(rows: &mut impl Rows, fact: &Presence) -> Result<(), ReadError> {
@@ -241,12 +343,13 @@ fn see(rows: &mut impl Rows, reg: RegNo, seen: Millis) -> Result<(), ReadError> 
 fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published, whole: &Arc<Fact>) -> Result<(), ReadError> {
     let len = u32::try_from(fact.content.body.text().len()).unwrap_or(u32::MAX);
     let letter = Letter { expires: fact.expires, len, gone_by: None };
-    match &fact.targets {
+    match (&fact.targets, Shelf::of(fact)) {
         // One that expires as it is born is for who is connected: no mailbox has it.
-        Targets::Everyone if fact.expires <= time => {}
-        Targets::Everyone => rows.broadcast(fact.app, at, letter),
+        (_, Some(_)) if fact.expires <= time => {}
+        (_, Some(shelf)) => rows.post(shelf, at, letter),
         // A direct one has a fate all the same, on each device.
-        Targets::Devices(devs) => devs.iter().for_each(|dev| rows.wait(*dev, at, letter)),
+        (Targets::Devices(devs), None) => devs.iter().for_each(|dev| rows.wait(*dev, at, letter)),
+        (Targets::Everyone | Targets::Members(_), None) => {}
     }
     for replaced in &fact.replaces {
         match &replaced.devs {
@@ -269,9 +372,13 @@ fn published(rows: &mut impl Rows, at: Position, time: Millis, fact: &Published,
     Ok(())
 }
 
-/// Where its collapse key holds: in its app, or in the registrations of its devices.
+/// Where its collapse key holds: in its app, in its topic, or in the registrations of its devices.
 fn scopes(rows: &mut impl Rows, fact: &Published) -> Result<BTreeSet<Scope>, ReadError> {
-    let Targets::Devices(devs) = &fact.targets else { return Ok(BTreeSet::from([Scope::App(fact.app)])) };
+    let devs = match &fact.targets {
+        Targets::Devices(devs) => devs,
+        Targets::Everyone => return Ok(BTreeSet::from([Scope::App(fact.app)])),
+        Targets::Members(topic) => return Ok(BTreeSet::from([Scope::Topic(*topic)])),
+    };
     let mut scopes = BTreeSet::new();
     for dev in devs {
         scopes.extend(rows.device(*dev)?.map(|device| Scope::Reg(device.reg)));

@@ -1,20 +1,11 @@
-//! What a device wants: the rows of its mailbox and of its app's broadcasts, merged; then the messages themselves.
+//! What a device wants: the rows of its mailbox, of its app's broadcasts and of its topics, merged; then the messages themselves.
 
 use std::sync::Arc;
 
 use tidings_model::{AppNo, BroadcastQuery, Dev, Limits, MailboxQuery, Millis, Overflowed, Page, Position, Published, Stored};
 
-use super::{Base, Device, Key, Letter, Row};
+use super::{Base, Device, Key, Letter, Row, Shelf, Stays};
 use crate::ReadError;
-
-/// Where rows of messages lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shelf {
-    /// Direct messages to one device.
-    Inbox(Dev),
-    /// Broadcasts of an app.
-    Wide(AppNo),
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -73,8 +64,8 @@ impl<M: Mail + ?Sized> Walk<'_, M> {
 
 /// What one reader wants, in order.
 struct Wanted<'a, M: ?Sized> {
-    direct: Walk<'a, M>,
-    wide: Walk<'a, M>,
+    /// One for each kind of what it reads; a topic is a kind of its own.
+    walks: Vec<Walk<'a, M>>,
     had: Vec<Position>,
     now: Millis,
     order: Order,
@@ -83,18 +74,24 @@ struct Wanted<'a, M: ?Sized> {
 impl<M: Mail + ?Sized> Wanted<'_, M> {
     fn next(&mut self) -> Result<Option<(Position, Letter)>, ReadError> {
         loop {
-            let from_wide = match (self.direct.peek()?, self.wide.peek()?) {
-                (None, None) => return Ok(None),
-                (Some(_), None) => false,
-                (None, Some(_)) => true,
-                (Some((direct, _)), Some((wide, _))) => (wide < direct) == (self.order == Order::Oldest),
-            };
-            let walk = if from_wide { &mut self.wide } else { &mut self.direct };
-            let Some((at, letter)) = walk.fetched.next() else { return Ok(None) };
+            let Some((at, letter)) = self.take_first()? else { return Ok(None) };
             if letter.gone_by.is_none() && letter.expires > self.now && self.had.binary_search(&at).is_err() {
                 return Ok(Some((at, letter)));
             }
         }
+    }
+}
+
+impl<M: Mail + ?Sized> Wanted<'_, M> {
+    fn take_first(&mut self) -> Result<Option<(Position, Letter)>, ReadError> {
+        let mut first: Option<(Position, usize)> = None;
+        for (index, walk) in self.walks.iter_mut().enumerate() {
+            let Some((at, _)) = walk.peek()? else { continue };
+            if first.is_none_or(|(first, _)| (at < first) == (self.order == Order::Oldest)) {
+                first = Some((at, index));
+            }
+        }
+        Ok(first.and_then(|(_, index)| self.walks.get_mut(index)?.fetched.next()))
     }
 }
 
@@ -103,6 +100,8 @@ struct Reader {
     app: AppNo,
     /// The device; None: a socket that never registered.
     dev: Option<(Dev, Arc<Device>)>,
+    /// When its registration was in which topic.
+    stays: Stays,
 }
 
 /// A part of the log to be read from a mailbox.
@@ -113,17 +112,33 @@ struct Part {
 }
 
 fn wanted<'a, M: Mail + ?Sized>(mail: &'a M, reader: &Reader, part: Part, order: Order, now: Millis) -> Result<Wanted<'a, M>, ReadError> {
-    let (mut spans, mut had) = (Vec::new(), Vec::new());
+    // Newest first.
+    let mut kinds = vec![vec![Span { shelf: Shelf::Wide(reader.app), after: part.after, upto: part.upto }]];
+    let mut had = Vec::new();
     if let Some((dev, device)) = &reader.dev {
-        spans = inherited(mail, *dev, device, part)?;
+        kinds.push(inherited(mail, *dev, device, part)?);
+        kinds.extend(as_member(&reader.stays, part));
         had = mail.had(*dev, part.after, part.upto)?;
     }
-    if order == Order::Oldest {
-        spans.reverse();
-    }
-    let wide = Span { shelf: Shelf::Wide(reader.app), after: part.after, upto: part.upto };
-    let walk = |spans| Walk { mail, order, spans, fetched: Vec::new().into_iter() };
-    Ok(Wanted { direct: walk(spans), wide: walk(vec![wide]), had, now, order })
+    let walk = |mut spans: Vec<Span>| {
+        if order == Order::Oldest {
+            spans.reverse();
+        }
+        Walk { mail, order, spans, fetched: Vec::new().into_iter() }
+    };
+    Ok(Wanted { walks: kinds.into_iter().map(walk).collect(), had, now, order })
+}
+
+/// What each topic held while the registration was in it. A ghost is a member as its registration is: also of what it inherits.
+/// Newest first.
+fn as_member(stays: &Stays, part: Part) -> Vec<Vec<Span>> {
+    let spans = stays.all().iter().rev().map(|stay| Span {
+        shelf: Shelf::Topic(stay.topic),
+        after: part.after.max(stay.since),
+        upto: stay.until.map_or(part.upto, |until| until.min(part.upto)),
+    });
+    let spans: Vec<Span> = spans.filter(|span| span.after < span.upto).collect();
+    spans.chunk_by(|one, next| one.shelf == next.shelf).map(<[Span]>::to_vec).collect()
 }
 
 /// A ghost reads, up to its own birth, the mailbox of the one that it is the heir of. Newest first.
@@ -171,7 +186,7 @@ pub(crate) fn broadcasts<M: Mail + ?Sized>(
     limits: &Limits,
     now: Millis,
 ) -> Result<Page, ReadError> {
-    let reader = Reader { app: query.app, dev: None };
+    let reader = Reader { app: query.app, dev: None, stays: Stays::default() };
     let mut part = Part { after: query.after, upto: query.upto };
     if let Some(cut) = cut(mail, &reader, part, limits, now)? {
         part.after = cut.upto;
@@ -185,7 +200,11 @@ fn reader_of<M: Mail + ?Sized>(mail: &M, dev: Dev) -> Result<Option<Reader>, Rea
         return Ok(None);
     }
     let Some(Row::Reg(reg)) = mail.get(&Key::Reg(device.reg))? else { return Ok(None) };
-    Ok(Some(Reader { app: reg.app, dev: Some((dev, device)) }))
+    let stays = match mail.get(&Key::Stays(device.reg))? {
+        Some(Row::Stays(stays)) => stays,
+        _ => Stays::default(),
+    };
+    Ok(Some(Reader { app: reg.app, dev: Some((dev, device)), stays }))
 }
 
 fn nothing(upto: Position) -> Page {
@@ -266,7 +285,9 @@ impl Mail for super::maps::Maps {
         let first = Position::from_raw(after.raw() + 1);
         let rows: Box<dyn DoubleEndedIterator<Item = (Position, Letter)>> = match shelf {
             Shelf::Inbox(dev) => Box::new(self.inbox.range((dev, first)..=(dev, upto)).map(|((_, at), (letter, _))| (*at, *letter))),
-            Shelf::Wide(app) => Box::new(self.wide.range((app, first)..=(app, upto)).map(|((_, at), letter)| (*at, *letter))),
+            Shelf::Wide(_) | Shelf::Topic(_) => {
+                Box::new(self.wide.range((shelf, first)..=(shelf, upto)).map(|((_, at), letter)| (*at, *letter)))
+            }
         };
         Ok(match order {
             Order::Oldest => rows.take(limit).collect(),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tidings_model::{AppNo, Dev, Millis, Position, RegNo};
+use tidings_model::{Dev, Millis, Position, RegNo};
 
-use super::{Base, Fate, Key, Letter, Loss, Numbers, Receipt, Row, Rows};
+use super::{Base, Fate, Key, Letter, Loss, Numbers, Receipt, Row, Rows, Shelf};
 use crate::ReadError;
 
 #[derive(Default)]
@@ -17,7 +17,8 @@ pub(crate) struct Maps {
     pub inbox: BTreeMap<(Dev, Position), (Letter, Fate)>,
     /// The same by when an end is due: at once, or at its time.
     due: BTreeSet<(Millis, Dev, Position)>,
-    pub wide: BTreeMap<(AppNo, Position), Letter>,
+    /// Messages for many.
+    pub wide: BTreeMap<(Shelf, Position), Letter>,
     pub online: BTreeSet<RegNo>,
     pub numbers: Numbers,
 }
@@ -58,8 +59,8 @@ impl Rows for Maps {
         self.due.extend(when(fate).map(|due| (due, dev, at)));
     }
 
-    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
-        self.wide.insert((app, at), letter);
+    fn post(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        self.wide.insert((shelf, at), letter);
     }
 
     fn lose(&mut self, dev: Dev, at: Position, by: Position, loss: Loss) {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use tidings_model::{Dev, End, Millis, Position, Published, Targets};
 
-use super::mailbox::{Mail, Order, Shelf, Span};
-use super::{Fate, Key, Row};
+use super::mailbox::{Mail, Order, Span};
+use super::{Fate, Key, Row, Shelf};
 use crate::{ReadError, Shares, Standing, Whole};
 
 pub(crate) fn standing<M: Mail>(mail: &M, at: Position, message: Arc<Published>, now: Millis) -> Result<Standing, ReadError> {
     let is_recalled = mail.get(&Key::Recalled(at))?.is_some();
     let shares = match &message.targets {
         Targets::Devices(devs) => shares(mail, at, devs)?,
-        Targets::Everyone => None,
+        Targets::Everyone | Targets::Members(_) => None,
     };
     let whole = match &shares {
         _ if is_recalled => Whole::Recalled,
@@ -45,6 +45,7 @@ fn shares<M: Mail>(mail: &M, at: Position, devs: &[Dev]) -> Result<Option<Shares
 
 /// A newer one has taken its place for everybody.
 fn is_gone<M: Mail>(mail: &M, at: Position, message: &Published) -> Result<bool, ReadError> {
-    let span = Span { shelf: Shelf::Wide(message.app), after: Position::from_raw(at.raw().saturating_sub(1)), upto: at };
+    let Some(shelf) = Shelf::of(message) else { return Ok(false) };
+    let span = Span { shelf, after: Position::from_raw(at.raw().saturating_sub(1)), upto: at };
     Ok(mail.letters(span, Order::Oldest, 1)?.iter().any(|(_, letter)| letter.gone_by.is_some()))
 }

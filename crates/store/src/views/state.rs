@@ -48,7 +48,12 @@ CREATE TABLE rcpt(d INTEGER NOT NULL, pos INTEGER NOT NULL, st INTEGER NOT NULL,
 CREATE TABLE idem(bucket INTEGER NOT NULL, key BLOB NOT NULL, request INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(bucket, key)) WITHOUT ROWID;
 CREATE TABLE latest(kind INTEGER NOT NULL, of INTEGER NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, PRIMARY KEY(kind, of, key)) WITHOUT ROWID;
 CREATE INDEX latest_by_exp ON latest(exp);
-CREATE TABLE online(r INTEGER PRIMARY KEY);";
+CREATE TABLE online(r INTEGER PRIMARY KEY);
+CREATE TABLE topic(t INTEGER PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, devices INTEGER NOT NULL, UNIQUE(a, name));
+CREATE TABLE follow(u INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(u, t)) WITHOUT ROWID;
+CREATE TABLE stay(r INTEGER NOT NULL, t INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(r, t, since)) WITHOUT ROWID;
+CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;
+CREATE INDEX post_by_pos ON post(pos);";
 
 /// Why a merge failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -273,9 +278,8 @@ impl StateReader {
     pub(crate) fn oldest_kept(&self, now: Millis) -> Result<Option<Position>, ReadError> {
         let time = i64::try_from(now.0).unwrap_or(i64::MAX);
         let oldest = |sql: &str| self.conn.query_row(sql, [time], |row| row.get::<_, Option<i64>>(0));
-        let found = oldest("SELECT min(pos) FROM inbox WHERE exp > ?1")
-            .and_then(|direct| Ok([direct, oldest("SELECT min(pos) FROM wide WHERE exp > ?1")?]));
-        let found = found.map_err(crate::log::segment::io)?;
+        let shelves = ["inbox", "wide", "post"].map(|table| oldest(&format!("SELECT min(pos) FROM {table} WHERE exp > ?1")));
+        let found = shelves.into_iter().collect::<Result<Vec<_>, _>>().map_err(crate::log::segment::io)?;
         Ok(found.into_iter().flatten().min().map(|raw| Position::from_raw(raw as u64)))
     }
 
@@ -332,6 +336,7 @@ fn numbers(conn: &Connection) -> rusqlite::Result<Numbers> {
         user: next("next_user")?,
         reg: next("next_reg")?,
         dev: next("next_dev")?,
+        topic: next("next_topic")?,
         devices,
         directory: Arc::new(directory::read(conn)?),
         sinks: Arc::new(sinks::read(conn, next("next_sink")?)?),
@@ -370,7 +375,8 @@ CREATE TABLE apikey(id TEXT PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL,
 
 /// What `schema` said of format 3.
 const SCHEMA_3: u64 = 0x97ff_6437;
-/// Format 3 knew no sinks, and told no ends: what has not expired and still waits has yet to end, what a cursor has passed counts as proven.
+/// Format 3 told no ends: what has not expired and still waits has yet to end, what a cursor has passed counts as proven. It knew
+/// no sinks and no topics.
 const FROM_3: &str = "
 ALTER TABLE cur ADD COLUMN proven INTEGER NOT NULL DEFAULT 0;
 UPDATE cur SET proven = pos;
@@ -380,7 +386,12 @@ UPDATE inbox SET fate = CASE WHEN gone > 0 THEN 2 WHEN (SELECT dead FROM device 
  WHERE pos > (SELECT pos FROM cur WHERE cur.d = inbox.d) AND NOT EXISTS(SELECT 1 FROM rcpt WHERE rcpt.d = inbox.d AND rcpt.pos = inbox.pos AND rcpt.st >= 2);
 CREATE INDEX inbox_due ON inbox(fate) WHERE fate > 0;
 CREATE TABLE recalled(pos INTEGER PRIMARY KEY);
-CREATE TABLE sink(s INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, a INTEGER, conf BLOB NOT NULL, created INTEGER NOT NULL, pos INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, more BLOB NOT NULL);";
+CREATE TABLE sink(s INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, a INTEGER, conf BLOB NOT NULL, created INTEGER NOT NULL, pos INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, more BLOB NOT NULL);
+CREATE TABLE topic(t INTEGER PRIMARY KEY, a INTEGER NOT NULL, name TEXT NOT NULL, devices INTEGER NOT NULL, UNIQUE(a, name));
+CREATE TABLE follow(u INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(u, t)) WITHOUT ROWID;
+CREATE TABLE stay(r INTEGER NOT NULL, t INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, PRIMARY KEY(r, t, since)) WITHOUT ROWID;
+CREATE TABLE post(t INTEGER NOT NULL, pos INTEGER NOT NULL, exp INTEGER NOT NULL, len INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(t, pos)) WITHOUT ROWID;
+CREATE INDEX post_by_pos ON post(pos);";
 
 /// Views of an earlier format become those of this one: what they were made from may have been trimmed.
 fn upgrade(conn: &Connection) -> rusqlite::Result<()> {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tidings_model::{Batch, ClientEvent, Dev, Entry, EventId, Fact, Millis, Position, Published, RegNo, Reported, Targets, Uid, UserNo};
 
-use super::Device;
 use super::mailbox::Bodies;
+use super::{Device, Stays};
 use crate::log::recent;
 use crate::{Happened, Happening, Outcome, ReadError, Timeline, TimelineQuery, Whom};
 
@@ -23,6 +23,8 @@ pub(crate) struct Subject {
     pub uid: Uid,
     pub regs: BTreeMap<RegNo, Whom>,
     pub devs: BTreeMap<Dev, Owned>,
+    /// When each of them was in which topic.
+    pub stays: BTreeMap<RegNo, Stays>,
     /// His first registration: before it nothing is his.
     pub born: Position,
 }
@@ -183,7 +185,7 @@ impl Back<'_> {
             .subject
             .devs
             .iter()
-            .filter(|(dev, owned)| is_for(message, at, **dev, owned))
+            .filter(|(dev, owned)| self.subject.wants(message, at, **dev, owned))
             .filter_map(|(dev, owned)| {
                 let (reg, whom) = (owned.device.reg, self.subject.regs.get(&owned.device.reg)?.clone());
                 Some(Outcome { whom, reg, dev: *dev, fate: crate::Fate::Unknown })
@@ -213,10 +215,14 @@ fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// Whether a message is for a device: it was there when the message was taken.
-fn is_for(message: &Published, at: Position, dev: Dev, owned: &Owned) -> bool {
-    match &message.targets {
-        Targets::Devices(devs) => devs.binary_search(&dev).is_ok(),
-        Targets::Everyone => owned.device.born < at && owned.device.dead.is_none_or(|dead| dead > at),
+impl Subject {
+    /// Whether a message is for a device: it was there when the message was taken.
+    fn wants(&self, message: &Published, at: Position, dev: Dev, owned: &Owned) -> bool {
+        let was_there = owned.device.born < at && owned.device.dead.is_none_or(|dead| dead > at);
+        match &message.targets {
+            Targets::Devices(devs) => devs.binary_search(&dev).is_ok(),
+            Targets::Everyone => was_there,
+            Targets::Members(topic) => was_there && self.stays.get(&owned.device.reg).is_some_and(|stays| stays.covers(*topic, at)),
+        }
     }
 }

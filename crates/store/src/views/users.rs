@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_model::{Limits, Millis, RegNo, Token, UserNo};
+use tidings_model::{AppNo, Limits, Millis, RegNo, Token, TopicName, UserNo};
 
 use super::mailbox::{self, Mail};
 use super::{Base, Key, Reg, Row, User};
@@ -54,13 +54,35 @@ fn registrations<M: Mail>(mail: &M, user: &User, measure: Measure<'_>) -> Result
 }
 
 /// What a token of `app` names.
-pub(crate) fn token<M: Mail>(mail: &M, app: tidings_model::AppNo, token: &Token, measure: Measure<'_>) -> Result<TokenNames, ReadError> {
+pub(crate) fn token<M: Mail>(mail: &M, app: AppNo, token: &Token, measure: Measure<'_>) -> Result<TokenNames, ReadError> {
     let Some(Row::Token(no)) = mail.get(&Key::Token(token.clone()))? else { return Ok(TokenNames::Nothing) };
     match reg(mail, no)?.filter(|reg| reg.app == app) {
         None => Ok(TokenNames::Nothing),
         Some(reg) if reg.dead.is_some() => Ok(TokenNames::Ended),
         Some(reg) => registration(mail, no, &reg, measure).map(TokenNames::Living),
     }
+}
+
+/// The names of what a registration is in, in their order.
+fn topics(base: &(impl Base + ?Sized), no: RegNo) -> Result<Vec<TopicName>, ReadError> {
+    let Some(Row::Stays(stays)) = base.get(&Key::Stays(no))? else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for topic in stays.now() {
+        if let Some(Row::Topic(topic)) = base.get(&Key::Topic(topic))? {
+            names.push(topic.name.clone());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Devices in a topic now; nobody is in one that never was.
+pub(crate) fn devices_in(base: &(impl Base + ?Sized), app: AppNo, name: &TopicName) -> Result<u32, ReadError> {
+    let Some(Row::TopicNo(no)) = base.get(&Key::TopicNo(app, name.clone()))? else { return Ok(0) };
+    Ok(match base.get(&Key::Topic(no))? {
+        Some(Row::Topic(topic)) => topic.devices,
+        _ => 0,
+    })
 }
 
 fn registration<M: Mail>(mail: &M, no: RegNo, reg: &Reg, measure: Measure<'_>) -> Result<Registration, ReadError> {
@@ -80,5 +102,6 @@ fn registration<M: Mail>(mail: &M, no: RegNo, reg: &Reg, measure: Measure<'_>) -
         made: Some(reg.made).filter(|made| made.0 > 0),
         seen,
         mailbox,
+        topics: topics(mail, no)?,
     })
 }

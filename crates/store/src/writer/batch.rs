@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_model::{Answer, Batch, Code, Entry, Fact, Millis, Position, Presence, Refusal};
+use tidings_model::{Answer, Batch, Code, Entry, Fact, Millis, Position, Presence, Refusal, RegNo, TopicNo};
 
 use super::layers::Rests;
 use super::presence::{Attachment, Ended};
@@ -33,6 +33,7 @@ pub(super) enum Undo {
     Attached(Attachment),
     Told(Presence),
     Ended(Ended),
+    Subscribed { regs: Vec<RegNo>, topic: TopicNo, on: bool },
 }
 
 pub(super) struct Batching<T> {

@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_model::{CollapseKey, Dev, Draft, Position, RegNo, Replaced, Target};
+use tidings_model::{CollapseKey, Dev, Draft, Position, RegNo, Replaced, Targets};
 
 use super::{Beneath, Writer};
 use crate::ReadError;
 use crate::views::{Rows, Scope};
 
 impl<B: Beneath, T> Writer<B, T> {
-    /// What still waits with the draft's key: among the broadcasts, or in the registrations that `devs` belong to.
-    pub(super) fn replaced(&mut self, draft: &Draft, to: &Target, devs: &BTreeSet<Dev>) -> Result<Vec<Replaced>, ReadError> {
+    /// What still waits with the draft's key: among the broadcasts, in the topic, or in the registrations that the devices belong to.
+    pub(super) fn replaced(&mut self, draft: &Draft, targets: &Targets) -> Result<Vec<Replaced>, ReadError> {
         let Some(key) = &draft.content.collapse_key else { return Ok(Vec::new()) };
-        if *to == Target::All {
-            let older = self.waiting(Scope::App(draft.app), key)?;
+        let (devs, wide) = match targets {
+            Targets::Devices(devs) => (devs.as_slice(), None),
+            Targets::Everyone => (&[][..], Some(Scope::App(draft.app))),
+            Targets::Members(topic) => (&[][..], Some(Scope::Topic(*topic))),
+        };
+        if let Some(scope) = wide {
+            let older = self.waiting(scope, key)?;
             return Ok(older.map(|message| Replaced { message, devs: None }).into_iter().collect());
         }
         let mut regs = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tidings_model::{AppNo, Connected, Dev, Millis, Presence as Told, RegNo, SocketId, UserNo};
+use tidings_model::{AppNo, Connected, Dev, Millis, Presence as Told, RegNo, SocketId, TopicNo, UserNo};
 
 use super::ghosts;
 
@@ -20,6 +20,8 @@ pub(super) struct Presence {
     users: HashMap<UserNo, usize>,
     /// Devices with a socket, by app.
     devices: BTreeMap<AppNo, u32>,
+    /// The same by topic, of those that somebody connected is in.
+    in_topics: HashMap<TopicNo, u32>,
     /// When a device's socket ended.
     left: HashMap<Dev, Millis>,
     pruned: Millis,
@@ -35,6 +37,8 @@ struct Sockets {
     user: UserNo,
     /// When the first of them came.
     since: Millis,
+    /// What it is in.
+    topics: Vec<TopicNo>,
     all: Vec<Attached>,
 }
 
@@ -53,11 +57,13 @@ struct Away {
 }
 
 /// Whose a socket is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Place {
     pub app: AppNo,
     pub user: UserNo,
     pub reg: RegNo,
+    /// What the registration is in.
+    pub topics: Vec<TopicNo>,
 }
 
 /// One attach, as it may be taken back.
@@ -99,6 +105,11 @@ impl Presence {
     /// Devices of `app` that have a socket.
     pub(super) fn devices(&self, app: AppNo) -> u32 {
         self.devices.get(&app).copied().unwrap_or(0)
+    }
+
+    /// Devices in `topic` that have a socket.
+    pub(super) fn devices_in(&self, topic: TopicNo) -> u32 {
+        self.in_topics.get(&topic).copied().unwrap_or(0)
     }
 
     pub(super) fn sockets_of(&self, user: UserNo) -> usize {
@@ -144,8 +155,13 @@ impl Presence {
     pub(super) fn attach(&mut self, place: Place, socket: SocketId, dev: Option<Dev>, now: Millis) -> Attachment {
         self.turn += 1;
         let turn = self.turn;
-        let sockets =
-            self.regs.entry(place.reg).or_insert_with(|| Sockets { app: place.app, user: place.user, since: now, all: Vec::new() });
+        let sockets = self.regs.entry(place.reg).or_insert_with(|| Sockets {
+            app: place.app,
+            user: place.user,
+            since: now,
+            topics: place.topics.clone(),
+            all: Vec::new(),
+        });
         let displaced = dev.and_then(|dev| sockets.all.iter_mut().find(|attached| attached.dev == Some(dev)));
         let displaced = displaced.map(|attached| {
             attached.dev = None;
@@ -166,7 +182,9 @@ impl Presence {
             *self.users.entry(place.user).or_default() += 1;
         }
         if let Some(dev) = dev {
-            *self.devices.entry(place.app).or_default() += u32::from(displaced.is_none());
+            if displaced.is_none() {
+                self.serve_more(place.reg);
+            }
             self.left.remove(&dev);
         }
         self.came(place.reg);
@@ -187,7 +205,7 @@ impl Presence {
         let Some(sockets) = self.regs.get_mut(&reg) else { return };
         let Some(index) = sockets.all.iter().position(|attached| attached.socket == socket) else { return };
         let Attached { dev, .. } = sockets.all.remove(index);
-        let (app, user, empty) = (sockets.app, sockets.user, sockets.all.is_empty());
+        let (user, empty) = (sockets.user, sockets.all.is_empty());
         self.of.remove(&socket);
         if let Some(count) = self.users.get_mut(&user) {
             *count -= 1;
@@ -196,7 +214,7 @@ impl Presence {
             }
         }
         if let Some(dev) = dev {
-            self.serve_less(app);
+            self.serve_less(reg);
             self.left.insert(dev, now);
             self.prune(now);
         }
@@ -214,9 +232,36 @@ impl Presence {
         }
     }
 
-    fn serve_less(&mut self, app: AppNo) {
-        let devices = self.devices.entry(app).or_default();
+    /// One of its devices has a socket more.
+    fn serve_more(&mut self, reg: RegNo) {
+        let Some(Sockets { app, topics, .. }) = self.regs.get(&reg) else { return };
+        *self.devices.entry(*app).or_default() += 1;
+        topics.iter().for_each(|topic| *self.in_topics.entry(*topic).or_default() += 1);
+    }
+
+    fn serve_less(&mut self, reg: RegNo) {
+        let Some(Sockets { app, topics, .. }) = self.regs.get(&reg) else { return };
+        let devices = self.devices.entry(*app).or_default();
         *devices = devices.saturating_sub(1);
+        topics.iter().for_each(|topic| drop_some(&mut self.in_topics, *topic, 1));
+    }
+
+    /// Registrations come into a topic, or leave it.
+    pub(super) fn subscribe(&mut self, regs: &[RegNo], topic: TopicNo, on: bool) {
+        for reg in regs {
+            let Some(Sockets { topics, all, .. }) = self.regs.get_mut(reg) else { continue };
+            if topics.contains(&topic) == on {
+                continue;
+            }
+            let serving = all.iter().filter(|attached| attached.dev.is_some()).count() as u32;
+            if on {
+                topics.push(topic);
+                *self.in_topics.entry(topic).or_default() += serving;
+            } else {
+                topics.retain(|other| *other != topic);
+                drop_some(&mut self.in_topics, topic, serving);
+            }
+        }
     }
 
     fn went(&mut self, reg: RegNo, now: Millis) {
@@ -245,7 +290,7 @@ impl Presence {
             .and_then(|old| sockets.all.iter_mut().find(|attached| attached.socket == old && attached.dev.is_none()));
         match back {
             Some(old) => old.dev = *dev,
-            None if served => self.serve_less(place.app),
+            None if served => self.serve_less(place.reg),
             None => {}
         }
         if !was_extra {
@@ -307,8 +352,7 @@ impl Presence {
         let mut served = Vec::new();
         if let Some(sockets) = self.regs.get_mut(&reg) {
             served.extend(sockets.all.iter_mut().filter_map(|attached| Some((attached.socket, attached.dev.take()?))));
-            let app = sockets.app;
-            served.iter().for_each(|_| self.serve_less(app));
+            served.iter().for_each(|_| self.serve_less(reg));
         }
         Ended { reg, told: self.told.remove(&reg), come: self.come.remove(&reg), gone, served }
     }
@@ -329,13 +373,23 @@ impl Presence {
     }
 
     fn serve_again(&mut self, reg: RegNo, served: &[(SocketId, Dev)]) {
-        let Some(sockets) = self.regs.get_mut(&reg) else { return };
         for (socket, dev) in served {
+            let Some(sockets) = self.regs.get_mut(&reg) else { return };
             // It may have left in between.
             if let Some(attached) = sockets.all.iter_mut().find(|attached| attached.socket == *socket) {
                 attached.dev = Some(*dev);
-                *self.devices.entry(sockets.app).or_default() += 1;
+                self.serve_more(reg);
             }
+        }
+    }
+}
+
+/// Nobody left is not kept.
+fn drop_some(counts: &mut HashMap<TopicNo, u32>, topic: TopicNo, by: u32) {
+    if let Some(count) = counts.get_mut(&topic) {
+        *count = count.saturating_sub(by);
+        if *count == 0 {
+            counts.remove(&topic);
         }
     }
 }

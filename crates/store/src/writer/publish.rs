@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidings_model::{
     Accepted, Answer, AppNo, Code, Counted, Dev, Draft, Fact, Idempotency, Invalid, Lifetime, Limits, MessageId, Millis, Position,
-    Published, Refusal, RegNo, Strictness, Target, Targets, Token, Uid,
+    Published, Refusal, RegNo, Strictness, Target, Targets, Token, TopicName, TopicNo, Uid,
 };
 
 use super::{Beneath, SETTLED_BYTES, Writer};
@@ -19,6 +19,7 @@ const INVALID_MAX: usize = 100;
 #[derive(Default)]
 struct Found {
     devs: BTreeSet<Dev>,
+    topic: Option<TopicNo>,
     /// Those of them with a socket.
     online: BTreeSet<Dev>,
     concerns: u64,
@@ -77,6 +78,7 @@ impl<B: Beneath, T> Writer<B, T> {
         let (devices, online) = match to {
             Target::All => (self.layers.numbers().devices.get(&draft.app).copied().unwrap_or(0), self.presence.devices(draft.app)),
             Target::Uids(_) | Target::Tokens(_) | Target::TokenOrUid(_) => (count(&found.devs), count(&found.online)),
+            Target::Topic(_) => self.members(found.topic)?,
         };
         Ok(Ok(Wanted { to, expires, devices, online, found }))
     }
@@ -106,15 +108,20 @@ impl<B: Beneath, T> Writer<B, T> {
     }
 
     fn store(&mut self, draft: &Draft, wanted: Wanted) -> Result<Answer, ReadError> {
-        let Wanted { to, expires, devices, online, found: Found { devs, concerns, invalid, .. } } = wanted;
-        let replaces = self.replaced(draft, &to, &devs)?;
+        let Wanted { to, expires, devices, online, found: Found { devs, topic, concerns, invalid, .. } } = wanted;
+        let numbers = devs.len();
+        let targets = match (&to, topic) {
+            (Target::All, _) => Targets::Everyone,
+            (_, Some(topic)) => Targets::Members(topic),
+            (_, None) => Targets::Devices(devs.into_iter().collect()),
+        };
+        let replaces = self.replaced(draft, &targets)?;
         let names = names_bytes(&to) + invalid.iter().map(|invalid| invalid.value.len() + 8).sum::<usize>();
-        let numbers = devs.len() + replaces.iter().map(|replaced| 4 + replaced.devs.as_ref().map_or(0, Vec::len)).sum::<usize>();
+        let numbers = numbers + replaces.iter().map(|replaced| 4 + replaced.devs.as_ref().map_or(0, Vec::len)).sum::<usize>();
         let at = match self.room(1, draft.content.bytes() + names + numbers * 5 + 128) {
             Ok(at) => at,
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
-        let targets = if to == Target::All { Targets::Everyone } else { Targets::Devices(devs.into_iter().collect()) };
         let fact = Published {
             app: draft.app,
             id: MessageId::v7(self.now.0, self.dice.draw()),
@@ -170,6 +177,7 @@ impl<B: Beneath, T> Writer<B, T> {
                     self.find_token(draft, token, &mut found)?;
                 }
             }
+            Target::Topic(topic) => self.find_topic(draft, topic, &mut found)?,
             Target::TokenOrUid(neither) => found.invalid.push(Invalid { value: neither.clone(), code: Code::UnknownTarget }),
         }
         if let (Strictness::MustBeKnown, Some(invalid)) = (draft.strictness, found.invalid.first()) {
@@ -177,6 +185,23 @@ impl<B: Beneath, T> Writer<B, T> {
         }
         found.invalid.truncate(INVALID_MAX);
         Ok(Ok(found))
+    }
+
+    /// One that nobody was ever in is for nobody.
+    fn find_topic(&mut self, draft: &Draft, topic: &TopicName, found: &mut Found) -> Result<(), ReadError> {
+        found.topic = self.layers.topic_no(draft.app, topic)?;
+        if found.topic.is_some() {
+            // Which workers have members is not known here.
+            found.concerns = u64::MAX;
+        }
+        Ok(())
+    }
+
+    /// Devices in a topic, and those of them with a socket: both are counted as they come and go.
+    fn members(&mut self, topic: Option<TopicNo>) -> Result<(u32, u32), ReadError> {
+        let Some(topic) = topic else { return Ok((0, 0)) };
+        let devices = self.layers.topic(topic)?.map_or(0, |topic| topic.devices);
+        Ok((devices, self.presence.devices_in(topic)))
     }
 
     fn find_uid(&mut self, draft: &Draft, uid: &Uid, found: &mut Found) -> Result<(), ReadError> {
@@ -239,6 +264,7 @@ fn names_bytes(to: &Target) -> usize {
         Target::Uids(uids) => uids.iter().map(|uid| uid.as_str().len() + 2).sum(),
         Target::Tokens(tokens) => tokens.iter().map(|token| token.as_str().len() + 2).sum(),
         Target::TokenOrUid(either) => either.len() + 2,
+        Target::Topic(topic) => topic.as_str().len() + 2,
     }
 }
 
@@ -247,6 +273,7 @@ fn unknown(asked: &Target, invalid: &Invalid, app: &str) -> Refusal {
         Target::Uids(_) | Target::All => "uid",
         Target::Tokens(_) => "token",
         Target::TokenOrUid(_) => "id",
+        Target::Topic(_) => "topic",
     };
     let value = &invalid.value;
     let refusal = match (invalid.code, asked) {

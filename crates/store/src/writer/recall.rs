@@ -24,7 +24,7 @@ impl<B: Beneath, T> Writer<B, T> {
         }
         let (devs, concerns) = match &message.targets {
             Targets::Devices(devs) => (Some(devs.clone()), self.workers_of(devs)?),
-            Targets::Everyone => (None, u64::MAX),
+            Targets::Everyone | Targets::Members(_) => (None, u64::MAX),
         };
         if let Err(refusal) = self.room(1, devs.as_ref().map_or(0, Vec::len) * DEV_BYTES + FACT_BYTES) {
             return Ok(Answer::Refused(refusal));

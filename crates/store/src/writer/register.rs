@@ -221,10 +221,17 @@ impl<B: Beneath, T> Writer<B, T> {
         }
         let displaced =
             dev.and_then(|dev| self.presence.serving(known.no, dev)).map(|(socket, _)| socket).filter(|socket| *socket != ask.socket);
-        let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no };
-        let attachment = self.presence.attach(place, ask.socket, dev, self.now);
-        self.batching.undo(Undo::Attached(attachment), self.layers.rests);
+        self.serve(known, ask.socket, dev)?;
         self.attached(known, ask.socket, dev, displaced)
+    }
+
+    /// The socket is the registration's from here on.
+    fn serve(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>) -> Result<(), ReadError> {
+        let topics = self.layers.stays(known.no)?.now().collect();
+        let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no, topics };
+        let attachment = self.presence.attach(place, socket, dev, self.now);
+        self.batching.undo(Undo::Attached(attachment), self.layers.rests);
+        Ok(())
     }
 
     fn attached(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>, displaced: Option<SocketId>) -> Result<Answer, ReadError> {
@@ -232,9 +239,10 @@ impl<B: Beneath, T> Writer<B, T> {
             Some(dev) => self.layers.cursor(dev)?.map(|cursor| cursor.at),
             None => None,
         };
+        let topics = self.layers.stays(known.no)?.now().collect();
         let at = self.seen();
         let (reg, token) = (known.no, known.reg.token.clone());
-        Ok(Answer::Attached(Attached { socket, reg, token, dev, cursor: cursor.unwrap_or(at), at, displaced }))
+        Ok(Answer::Attached(Attached { socket, reg, token, dev, cursor: cursor.unwrap_or(at), at, displaced, topics }))
     }
 
     /// An extra answered its question: it becomes a ghost of its own, at its own proven position.
@@ -260,9 +268,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Ok(dev) => dev,
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
-        let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no };
-        let attachment = self.presence.attach(place, ask.socket, Some(dev), self.now);
-        self.batching.undo(Undo::Attached(attachment), self.layers.rests);
+        self.serve(&known, ask.socket, Some(dev))?;
         self.attached(&known, ask.socket, Some(dev), None)
     }
 }

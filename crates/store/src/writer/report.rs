@@ -64,6 +64,7 @@ impl<B: Beneath, T> Writer<B, T> {
         let is_target = match &message.targets {
             Targets::Devices(devs) => devs.binary_search(&dev).is_ok(),
             Targets::Everyone => device.born < at,
+            Targets::Members(topic) => device.born < at && self.layers.stays(device.reg)?.covers(*topic, at),
         };
         if !is_target || device.dead.is_some() || at <= cursor.proven {
             return Ok(false);

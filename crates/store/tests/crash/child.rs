@@ -136,6 +136,7 @@ fn line(label: &str, answer: &Answer) -> String {
         | Answer::Counted(_)
         | Answer::Connected(_)
         | Answer::Closed(_)
+        | Answer::Subscribed(_)
         | Answer::App(_)
         | Answer::Key(_)
         | Answer::Sink(_) => {

@@ -1,4 +1,4 @@
-//! `tidings send`: one message, by `POST /message`.
+//! `tidings send`: one message, by `POST /message`; to a topic by `POST /v1/messages`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct Flags {
     #[command(flatten)]
     to: To,
     /// Stay until a device has it, and say by what that is known
-    #[arg(long, conflicts_with = "all")]
+    #[arg(long, conflicts_with_all = ["all", "topic"])]
     wait: bool,
     /// What to send: any JSON, like '"hello"' or '{"text":"hello"}'
     #[arg(value_name = "JSON", value_parser = json, allow_negative_numbers = true)]
@@ -45,6 +45,9 @@ struct To {
     /// One registration
     #[arg(long)]
     token: Option<String>,
+    /// Who is in a topic
+    #[arg(long)]
+    topic: Option<String>,
 }
 
 fn json(text: &str) -> Result<Json, String> {
@@ -94,7 +97,7 @@ impl Call<'_> {
     /// An answer that says yes; what says no is told.
     fn make(&self, more: &str) -> Result<Answer, ()> {
         let url = &self.flags.url;
-        match http::post(url, "/message", &format!("{}{more}", self.head), &self.body) {
+        match http::post(url, self.flags.path(), &format!("{}{more}", self.head), &self.body) {
             Ok(answer) if matches!(answer.status, 200 | 202) => Ok(answer),
             Ok(answer) => {
                 http::refused(&answer);
@@ -139,6 +142,10 @@ impl Flags {
         self.app.as_ref().map_or_else(String::new, |app| format!("Tidings-App: {}\r\n", app.as_str()))
     }
 
+    fn path(&self) -> &'static str {
+        if self.to.topic.is_some() { "/v1/messages" } else { "/message" }
+    }
+
     fn body(&self) -> String {
         let mut body = format!("{{\"data\":{}", self.data);
         for (key, value) in [("uid", &self.to.uid), ("token", &self.to.token)] {
@@ -146,6 +153,11 @@ impl Flags {
                 body.push_str(&format!(",\"{key}\":"));
                 write_string(&mut body, value);
             }
+        }
+        if let Some(topic) = &self.to.topic {
+            body.push_str(",\"to\":{\"topic\":");
+            write_string(&mut body, topic);
+            body.push('}');
         }
         body.push('}');
         body

@@ -351,6 +351,12 @@ pub(crate) const KEYS: &[Key] = &[
         form: Number(1, 1000, |config, count| config.limits.devices_per_uid = size(count)),
     },
     Key {
+        name: "limits.topics_per_device",
+        default: "100",
+        says: "Topics that one registration may be in.",
+        form: Number(1, 1000, |config, count| config.limits.topics_per_device = size(count)),
+    },
+    Key {
         name: "limits.socket_queue_messages",
         default: "256",
         says: "Messages that wait in memory for one slow socket; beyond it, it catches up from its mailbox.",

@@ -30,7 +30,7 @@ metrics! {
     "tidings_mail_windows" Counter "Windows of mail read for sockets that had missed it or had fallen behind" |now| now.sessions.windows;
     "tidings_replays_repeated" Counter "Replays begun anew, as nobody knew whether the app had heard them" |now| now.sessions.restarts;
     "tidings_sockets_moved" Counter "Sockets that went to their registration's worker" |now| now.sessions.moves;
-    "tidings_broadcasts_walked" Counter "Broadcasts carried to sockets, counted per worker" |now| now.sessions.broadcasts_written;
+    "tidings_broadcasts_walked" Counter "Broadcasts and messages to topics carried to sockets, counted per worker" |now| now.sessions.broadcasts_written;
     "tidings_directs_walked" Counter "Direct messages carried to sockets, counted per worker" |now| now.sessions.directs_written;
     "tidings_proofs" Counter "Cursors that a proof has moved" |now| now.sessions.proofs;
     "tidings_ignored_page_events" Counter "Page events of devices that may not send any, and asked for no ack" |now| now.sessions.ignored_page_events;

@@ -32,12 +32,13 @@ fn everything_that_may_be_said_is_read() {
 }
 
 #[test]
-fn a_target_is_one_of_five_kinds() {
+fn a_target_is_one_of_six_kinds() {
     let uid = |text| Uid::parse(text).unwrap();
     let token = Token::from_random([7; 24]);
     assert_eq!(to(r#"{"uid":42.0}"#), Ok(Target::Uids(vec![uid("42")])));
     assert_eq!(to(r#"{"uids":["b",1,"a","b"]}"#), Ok(Target::Uids(vec![uid("b"), uid("1"), uid("a")])), "what stands twice counts once");
     assert_eq!(to(&format!(r#"{{"tokens":["{token}","x"]}}"#)), Ok(Target::Tokens(vec![token.clone(), Token::trusted("x")])));
+    assert_eq!(to(r#"{"topic":"news"}"#), Ok(Target::Topic(tidings_model::TopicName::trusted("news"))));
     let alone = read(&format!(r#"{{"to":{{"token":"{token}"}},"data":1}}"#)).unwrap();
     assert_eq!((alone.to, alone.strictness), (Target::Tokens(vec![token]), Strictness::MustBeKnown));
 }
@@ -62,7 +63,7 @@ fn every_mistake_has_its_code_and_names_its_field() {
         (r#"{"to":{"token":""},"data":1}"#.to_owned(), Code::InvalidField, "to.token"),
         (r#"{"to":{"token":5},"data":1}"#.to_owned(), Code::InvalidField, "to.token"),
         (r#"{"to":{"tokens":[]},"data":1}"#.to_owned(), Code::InvalidField, "to.tokens"),
-        (r#"{"to":{"topic":"t"},"data":1}"#.to_owned(), Code::UnknownField, "to.topic"),
+        (r#"{"to":{"tag":"t"},"data":1}"#.to_owned(), Code::UnknownField, "to.tag"),
         (r#"{"to":{"tags":["t"]},"data":1}"#.to_owned(), Code::UnknownField, "to.tags"),
         (r#"{"to":{"all":true}}"#.to_owned(), Code::InvalidField, "data"),
         (r#"{"to":{"all":true},"data":1,"args":[1],"event_name":"e"}"#.to_owned(), Code::InvalidField, "args"),

@@ -6,10 +6,10 @@ use tidings_json::Json;
 use tidings_model::{
     AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, End, Ended, Erased, EventName, Fact,
     Ghost, Idempotency, Invalid, MessageId, Overflowed, Presence, Print, Proof, Proven, Published, Recalled, RegNo, Registered, Replaced,
-    Reported, SinkNo, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Why,
+    Reported, SinkNo, Started, State, Subscribed, Target, Targets, Token, TopicName, TopicNo, Uid, Unregistered, UserNo, Why,
 };
 
-use super::{Bytes, Encoded, Malformed, PUBLISHED_VERSION, Put, VERSION, sinks, tag, tenancy};
+use super::{Bytes, Encoded, Malformed, PUBLISHED_MORE, PUBLISHED_TOPIC, Put, VERSION, sinks, tag, tenancy};
 
 type Taken<T> = Result<T, Malformed>;
 
@@ -32,6 +32,7 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
             put_regs(&mut head, &fact.regs);
             tag::DISCONNECTED
         }
+        Fact::Subscribed(fact) => put_subscribed(&mut head, fact),
         Fact::Published(fact) => {
             body.extend_from_slice(fact.content.body.text().as_bytes());
             put_published(&mut head, fact)
@@ -57,15 +58,27 @@ pub(crate) fn encode(fact: &Fact) -> Encoded {
 
 /// The lowest that has every field of the fact.
 fn version(fact: &Fact) -> u8 {
-    match fact {
-        Fact::Published(fact) if !(fact.content.is_plain() && fact.replaces.is_empty()) => PUBLISHED_VERSION,
-        _ => VERSION,
+    if let Fact::Published(fact) = fact { version_of(fact) } else { VERSION }
+}
+
+fn version_of(fact: &Published) -> u8 {
+    if is_topical(fact) {
+        PUBLISHED_TOPIC
+    } else if fact.content.is_plain() && fact.replaces.is_empty() {
+        VERSION
+    } else {
+        PUBLISHED_MORE
     }
 }
 
+/// Names a kind of target that version 2 does not know.
+fn is_topical(fact: &Published) -> bool {
+    matches!(fact.to, Target::Topic(_)) || matches!(fact.targets, Targets::Members(_))
+}
+
 pub(super) fn knows(tag: u8, version: u8) -> bool {
-    let newest = if tag == tag::PUBLISHED { PUBLISHED_VERSION } else { VERSION };
-    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED | tag::DISCONNECTED | tag::GHOST | tag::PUBLISHED..=tag::RECALLED | tag::ENDED..=tag::SINK_MOVED);
+    let newest = if tag == tag::PUBLISHED { PUBLISHED_TOPIC } else { VERSION };
+    let known = matches!(tag, tag::STARTED..=tag::KEY_GONE | tag::REGISTERED..=tag::PRESENCE | tag::ERASED..=tag::GHOST | tag::PUBLISHED..=tag::RECALLED | tag::ENDED..=tag::SINK_MOVED);
     known && version <= newest
 }
 
@@ -91,6 +104,7 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::GHOST => Fact::Ghost(take_ghost(&mut bytes)?),
         tag::ERASED => Fact::Erased(take_erased(&mut bytes)?),
         tag::DISCONNECTED => Fact::Disconnected(Disconnected { regs: take_regs(&mut bytes)? }),
+        tag::SUBSCRIBED => Fact::Subscribed(take_subscribed(&mut bytes)?),
         tag::PUBLISHED => Fact::Published(take_published(&mut bytes, body, version)?),
         tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
@@ -226,6 +240,27 @@ fn take_erased(bytes: &mut Bytes<'_>) -> Taken<Erased> {
     Ok(Erased { app: AppNo(bytes.small()?), user: UserNo(bytes.small()?), regs: take_regs(bytes)? })
 }
 
+fn put_subscribed(head: &mut Vec<u8>, fact: &Subscribed) -> u8 {
+    head.number(u64::from(fact.app.0));
+    head.number(u64::from(fact.topic.0));
+    head.option(fact.name.as_ref(), |head, name| head.text(name.as_str()));
+    head.flag(fact.on);
+    head.list(&fact.users, |head, user| head.number(u64::from(user.0)));
+    put_regs(head, &fact.regs);
+    tag::SUBSCRIBED
+}
+
+fn take_subscribed(bytes: &mut Bytes<'_>) -> Taken<Subscribed> {
+    Ok(Subscribed {
+        app: AppNo(bytes.small()?),
+        topic: TopicNo(bytes.small()?),
+        name: bytes.option(|bytes| bytes.text().map(TopicName::trusted))?,
+        on: bytes.flag()?,
+        users: bytes.list(|bytes| bytes.small().map(UserNo))?,
+        regs: take_regs(bytes)?,
+    })
+}
+
 fn put_regs(head: &mut Vec<u8>, regs: &[RegNo]) {
     head.list(regs, |head, reg| head.number(u64::from(reg.0)));
 }
@@ -244,6 +279,10 @@ fn put_published(head: &mut Vec<u8>, fact: &Published) -> u8 {
             head.devs(devs);
         }
         Targets::Everyone => head.byte(2),
+        Targets::Members(topic) => {
+            head.byte(3);
+            head.number(u64::from(topic.0));
+        }
     }
     head.number(u64::from(fact.devices));
     head.number(u64::from(fact.online));
@@ -256,7 +295,7 @@ fn put_published(head: &mut Vec<u8>, fact: &Published) -> u8 {
         head.fixed(&idempotency.key);
         head.fixed(&idempotency.request.to_le_bytes());
     });
-    if head.first() == Some(&PUBLISHED_VERSION) {
+    if head.first() >= Some(&PUBLISHED_MORE) {
         put_more(head, &fact.content, &fact.replaces);
     }
     tag::PUBLISHED
@@ -285,9 +324,6 @@ fn take_more(bytes: &mut Bytes<'_>, body: &[u8]) -> Taken<(Content, Vec<Replaced
         meta: bytes.option(|bytes| bytes.text().map(Into::into))?,
     };
     let replaces = bytes.list(|bytes| Ok(Replaced { message: bytes.position()?, devs: bytes.option(Bytes::devs)? }))?;
-    if content.is_plain() && replaces.is_empty() {
-        return Err(Malformed("a message has a later version than it needs"));
-    }
     Ok((content, replaces))
 }
 
@@ -305,9 +341,12 @@ fn take_published(bytes: &mut Bytes<'_>, body: &[u8], version: u8) -> Taken<Publ
         content: Arc::new(Content::data(take_json(body)?)),
         replaces: Vec::new(),
     };
-    if version == PUBLISHED_VERSION {
+    if version >= PUBLISHED_MORE {
         let (content, replaces) = take_more(bytes, body)?;
         (fact.content, fact.replaces) = (Arc::new(content), replaces);
+    }
+    if version != version_of(&fact) {
+        return Err(Malformed("a message has another version than it needs"));
     }
     Ok(fact)
 }
@@ -331,6 +370,10 @@ fn put_target(head: &mut Vec<u8>, target: &Target) {
             head.byte(3);
             head.text(either);
         }
+        Target::Topic(topic) => {
+            head.byte(4);
+            head.text(topic.as_str());
+        }
     }
 }
 
@@ -340,6 +383,7 @@ fn take_target(bytes: &mut Bytes<'_>) -> Taken<Target> {
         1 => bytes.list(|bytes| bytes.text().map(Uid::trusted)).map(Target::Uids),
         2 => bytes.list(|bytes| bytes.text().map(Token::trusted)).map(Target::Tokens),
         3 => bytes.text().map(|either| Target::TokenOrUid(either.to_owned())),
+        4 => bytes.text().map(|topic| Target::Topic(TopicName::trusted(topic))),
         _ => Err(Malformed("an unknown kind of target")),
     }
 }
@@ -348,6 +392,7 @@ fn take_targets(bytes: &mut Bytes<'_>) -> Taken<Targets> {
     match bytes.byte()? {
         1 => bytes.devs().map(Targets::Devices),
         2 => Ok(Targets::Everyone),
+        3 => bytes.small().map(TopicNo).map(Targets::Members),
         _ => Err(Malformed("an unknown kind of targets")),
     }
 }

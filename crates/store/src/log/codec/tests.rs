@@ -9,7 +9,7 @@ use tidings_model::{
     ApiKey, App, AppName, AppNo, Body, ClientEvent, Code, CollapseKey, Content, Dev, DeviceId, DirectProof, Disconnected, End, Ended,
     Erased, EventId, EventName, EventType, Ghost, Idempotency, Invalid, KeyId, MessageId, Millis, Overflowed, Presence, Print, Proof,
     Proven, Published, Recalled, RegNo, Registered, Replaced, Reported, Scopes, Sink, SinkConf, SinkError, SinkId, SinkMoved, SinkNo,
-    SinkSecret, SinkState, Started, State, Target, Targets, Token, Uid, Unregistered, UserNo, Webhook, Why,
+    SinkSecret, SinkState, Started, State, Subscribed, Target, Targets, Token, TopicName, TopicNo, Uid, Unregistered, UserNo, Webhook, Why,
 };
 
 use super::*;
@@ -94,6 +94,32 @@ fn unregistered_presence_and_ghost_keep_their_bytes() {
 fn erased_and_disconnected_keep_their_bytes() {
     golden(&Fact::Erased(Erased { app: AppNo(0), user: UserNo(300), regs: vec![RegNo(1), RegNo(2)] }), 14, "0100ac02020102", "");
     golden(&Fact::Disconnected(Disconnected { regs: vec![RegNo(1), RegNo(200)] }), 15, "010201c801", "");
+}
+
+#[test]
+fn subscribed_and_a_message_to_a_topic_keep_their_bytes() {
+    let (app, topic) = (AppNo(0), TopicNo(300));
+    let new =
+        Subscribed { app, topic, name: Some(TopicName::trusted("t")), on: true, users: vec![UserNo(1)], regs: vec![RegNo(2), RegNo(200)] };
+    golden(&Fact::Subscribed(new), 16, "0100ac020101740101010202c801", "");
+    golden(&Fact::Subscribed(Subscribed { app, topic, name: None, on: false, users: vec![], regs: vec![] }), 16, "0100ac0200000000", "");
+    let published = Published {
+        app,
+        id: MessageId([0xab; 16]),
+        to: Target::Topic(TopicName::trusted("t")),
+        targets: Targets::Members(topic),
+        devices: 2,
+        online: 1,
+        invalid: Vec::new(),
+        expires: Millis(300),
+        content: Arc::new(Content::data(Json::string("hi"))),
+        idempotency: None,
+        replaces: Vec::new(),
+    };
+    let id = "ab".repeat(16);
+    golden(&Fact::Published(published.clone()), 20, &format!("0300{id}04017403ac02020100ac0200000000000000"), "\"hi\"");
+    let nobody = Published { targets: Targets::Devices(vec![]), devices: 0, online: 0, ..published };
+    golden(&Fact::Published(nobody), 20, &format!("0300{id}0401740100000000ac0200000000000000"), "\"hi\"");
 }
 
 #[test]
@@ -238,7 +264,7 @@ fn sinks_keep_their_bytes() {
 #[test]
 fn a_fact_of_a_later_build_is_named_and_stops_the_reader() {
     let at = Position::new(5123, 2);
-    for (tag, version) in [(33, 1), (20, 3), (21, 2)] {
+    for (tag, version) in [(33, 1), (20, 4), (21, 2)] {
         let error = decode(at, tag, &[version], b"").expect_err("it is unknown");
         assert_eq!(error, ReadError::Newer { at, tag, version });
         assert!(error.to_string().starts_with(&format!("fact {tag} (version {version}) at 5123:2 is newer than this build")), "{error}");
@@ -319,11 +345,16 @@ fn target() -> impl Strategy<Value = Target> {
         vec(text(), 0..4).prop_map(|uids| Target::Uids(uids.iter().map(|uid| Uid::trusted(uid)).collect())),
         vec(text(), 0..4).prop_map(|tokens| Target::Tokens(tokens.iter().map(|token| Token::trusted(token)).collect())),
         text().prop_map(Target::TokenOrUid),
+        text().prop_map(|topic| Target::Topic(TopicName::trusted(&topic))),
     ]
 }
 
 fn published() -> impl Strategy<Value = Published> {
-    let targets = prop_oneof![Just(Targets::Everyone), devs().prop_map(Targets::Devices)];
+    let targets = prop_oneof![
+        Just(Targets::Everyone),
+        devs().prop_map(Targets::Devices),
+        any::<u32>().prop_map(|topic| Targets::Members(TopicNo(topic)))
+    ];
     let invalid = vec((text(), 0..Code::ALL.len()).prop_map(|(value, code)| Invalid { value, code: Code::ALL[code] }), 0..3);
     let idempotency = option::of(any::<([u8; 16], u64)>().prop_map(|(key, request)| Idempotency { key, request }));
     (any::<[u32; 3]>(), any::<[u8; 16]>(), target(), targets, invalid, any::<u64>(), text(), idempotency).prop_map(

@@ -12,28 +12,28 @@ use super::*;
 mod fates;
 
 /// A store, its clock, and one call for a whole round.
-struct Desk {
-    store: MemStore,
+pub(super) struct Desk {
+    pub(super) store: MemStore,
     now: u64,
     ticket: u64,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(Limits::default())
     }
 
-    fn with(limits: Limits) -> Self {
+    pub(super) fn with(limits: Limits) -> Self {
         Self { store: MemStore::new(limits, 4, 1), now: 1_000_000, ticket: 0 }
     }
 
-    fn queue(&mut self, request: Request) -> u64 {
+    pub(super) fn queue(&mut self, request: Request) -> u64 {
         self.ticket += 1;
         self.store.ask(self.ticket, request);
         self.ticket
     }
 
-    fn round(&mut self, fault: Fault) -> Vec<(u64, Answer)> {
+    pub(super) fn round(&mut self, fault: Fault) -> Vec<(u64, Answer)> {
         self.now += 1;
         self.store.decide(Millis(self.now));
         self.store.append(fault);
@@ -42,19 +42,19 @@ impl Desk {
         answers
     }
 
-    fn ask(&mut self, request: Request) -> Answer {
+    pub(super) fn ask(&mut self, request: Request) -> Answer {
         let ticket = self.queue(request);
         self.round(Fault::None).into_iter().find(|(answered, _)| *answered == ticket).expect("it is answered").1
     }
 
-    fn attach(&mut self, request: Request) -> Attached {
+    pub(super) fn attach(&mut self, request: Request) -> Attached {
         match self.ask(request) {
             Answer::Attached(attached) => attached,
             other => panic!("{other:?}"),
         }
     }
 
-    fn publish(&mut self, draft: Draft) -> Accepted {
+    pub(super) fn publish(&mut self, draft: Draft) -> Accepted {
         match self.ask(Request::Publish(draft)) {
             Answer::Accepted(accepted) => accepted,
             other => panic!("{other:?}"),
@@ -68,28 +68,28 @@ impl Desk {
         }
     }
 
-    fn facts(&self) -> Vec<Fact> {
+    pub(super) fn facts(&self) -> Vec<Fact> {
         self.store.read(Position::ZERO, Position::from_raw(u64::MAX)).entries.iter().map(|entry| (*entry.fact).clone()).collect()
     }
 
-    fn mail(&self, dev: Dev, after: Position) -> Vec<Position> {
+    pub(super) fn mail(&self, dev: Dev, after: Position) -> Vec<Position> {
         let query = MailboxQuery { dev, after, upto: self.store.maps().mark, messages_max: 10_000, bytes_max: usize::MAX, first: true };
         self.store.mailbox(&query).expect("the views are there").messages.iter().map(|stored| stored.at).collect()
     }
 
-    fn later(&mut self, ms: u64) -> Vec<(u64, Answer)> {
+    pub(super) fn later(&mut self, ms: u64) -> Vec<(u64, Answer)> {
         self.now += ms;
         self.store.timers(Millis(self.now));
         self.round(Fault::None)
     }
 
-    fn events(&self, kind: EventType) -> usize {
+    pub(super) fn events(&self, kind: EventType) -> usize {
         let query = EventQuery { app: Some(AppNo::DEFAULT), sink: None, after: None, types: Some(vec![kind]), limit: 1000 };
         self.store.events(&query).events.len()
     }
 }
 
-fn register(uid: &str, device: Option<&str>, print: u64, socket: u64) -> Request {
+pub(super) fn register(uid: &str, device: Option<&str>, print: u64, socket: u64) -> Request {
     Request::Register(Register {
         app: AppNo::DEFAULT,
         uid: Uid::trusted(uid),
@@ -100,7 +100,7 @@ fn register(uid: &str, device: Option<&str>, print: u64, socket: u64) -> Request
     })
 }
 
-fn leave(attached: &Attached) -> Request {
+pub(super) fn leave(attached: &Attached) -> Request {
     Request::Leave(Leave { reg: attached.reg, socket: attached.socket })
 }
 
@@ -108,11 +108,11 @@ fn draft(to: Target) -> Draft {
     Draft::new(AppNo::DEFAULT, to, Content::data(Json::string("hello")))
 }
 
-fn to_uid(uid: &str) -> Draft {
+pub(super) fn to_uid(uid: &str) -> Draft {
     draft(Target::Uids(vec![Uid::trusted(uid)]))
 }
 
-fn prove(dev: Dev, to: Position, direct: &[Position]) -> Request {
+pub(super) fn prove(dev: Dev, to: Position, direct: &[Position]) -> Request {
     let direct = direct
         .iter()
         .map(|message| DirectProof { message: *message, dev, state: State::Reached, proof: Proof::Peer, after_ms: 3 })

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tidings_json::Json;
 use tidings_model::{
     Administer, Answer, AppNo, Attached, BroadcastQuery, Content, Draft, EventId, Lifetime, MailboxQuery, NewSink, Page, Position, Print,
-    Register, Request, SinkConf, SinkId, SinkMove, SocketId, Target, Uid, What,
+    Register, Request, SinkConf, SinkId, SinkMove, SocketId, Subscribe, Subscribers, Target, TopicName, Uid, What,
 };
 
 use super::*;
@@ -243,11 +243,18 @@ fn a_message_that_somebody_may_still_get_keeps_its_segment() {
     archive.fill();
     let wide = archive.publish(Target::All, 25 * 24 * 3600);
     archive.fill();
+    let topic = TopicName::trusted("news");
+    let who = Subscribers::Uids(vec![Uid::trusted("42")]);
+    archive.ask(Request::Subscribe(Subscribe { app: AppNo::DEFAULT, topic: topic.clone(), on: true, who }));
+    let post = archive.publish(Target::Topic(topic), 27 * 24 * 3600);
+    archive.fill();
     archive.age(8);
     assert!(archive.first() > 1 && archive.first() <= kept.record(), "what lies before it went");
-    assert_eq!(archive.mail(&attached).messages.iter().map(|stored| stored.at).collect::<Vec<_>>(), [kept, wide]);
+    assert_eq!(archive.mail(&attached).messages.iter().map(|stored| stored.at).collect::<Vec<_>>(), [kept, wide, post]);
     archive.age(12);
     assert!(archive.first() > kept.record() && archive.first() <= wide.record(), "it went when it had expired");
+    archive.age(0);
+    assert!(archive.first() > wide.record() && archive.first() <= post.record(), "what is for a topic is kept like the others");
     archive.close();
 }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
-use tidings_model::{AppNo, CollapseKey, Dev, Limits, Position, RegNo};
+use tidings_model::{CollapseKey, Dev, Limits, Position, RegNo, TopicNo, UserNo};
 
 use super::{directory, fates, put_meta, rows, sinks};
 use crate::ReadError;
 use crate::log::segment::io;
-use crate::views::{Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Numbers, Receipt, Reg, Row, Rows, Scope, User};
+use crate::views::{
+    Cursor, Device, Fate, Kept, Key, Latest, Letter, Loss, Numbers, Receipt, Reg, Row, Rows, Scope, Shelf, Stays, Topic, User,
+};
 
 /// What happens to letters of one device.
 enum Turn {
@@ -23,7 +25,7 @@ pub(super) struct Changes<'c> {
     /// Cursors are raised without being read.
     raised: BTreeMap<Dev, Cursor>,
     inbox: BTreeMap<(Dev, Position), (Letter, Fate)>,
-    wide: BTreeMap<(AppNo, Position), Letter>,
+    wide: BTreeMap<(Shelf, Position), Letter>,
     /// What happened to letters that earlier merges have written, in this order.
     turns: Vec<(Dev, Turn)>,
     /// What took those for many away.
@@ -64,8 +66,8 @@ impl Rows for Changes<'_> {
         self.inbox.insert((dev, at), (letter, Fate::of(letter.expires)));
     }
 
-    fn broadcast(&mut self, app: AppNo, at: Position, letter: Letter) {
-        self.wide.insert((app, at), letter);
+    fn post(&mut self, shelf: Shelf, at: Position, letter: Letter) {
+        self.wide.insert((shelf, at), letter);
     }
 
     fn lose(&mut self, dev: Dev, at: Position, by: Position, loss: Loss) {
@@ -132,11 +134,13 @@ impl<'c> Changes<'c> {
             let mut raise = conn.prepare_cached("INSERT INTO cur VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET pos = max(pos, excluded.pos), seen = max(seen, excluded.seen), proven = max(proven, excluded.proven)")?;
             raise.execute(params![dev.0, cursor.at.raw() as i64, cursor.seen.0 as i64, cursor.proven.raw() as i64])?;
         }
-        for ((app, at), letter) in &self.wide {
-            put_wide(conn, *app, *at, letter)?;
+        for ((shelf, at), letter) in &self.wide {
+            put_wide(conn, *shelf, *at, letter)?;
         }
         for (at, by) in &self.gone_wide {
-            conn.prepare_cached("UPDATE wide SET gone = ?2 WHERE pos = ?1")?.execute(params![at.raw() as i64, by.raw() as i64])?;
+            for sql in ["UPDATE wide SET gone = ?2 WHERE pos = ?1", "UPDATE post SET gone = ?2 WHERE pos = ?1"] {
+                conn.prepare_cached(sql)?.execute(params![at.raw() as i64, by.raw() as i64])?;
+            }
         }
         // A device's turns keep their order; before its new letters, which have had theirs.
         self.turns.sort_by_key(|(dev, _)| *dev);
@@ -173,17 +177,24 @@ fn put(conn: &Connection, key: &Key, row: &Row) -> rusqlite::Result<()> {
         (Key::Recalled(at), Row::Recalled) => {
             conn.prepare_cached("INSERT INTO recalled VALUES(?1) ON CONFLICT DO NOTHING")?.execute([at.raw() as i64]).map(drop)
         }
-        // A uid and a token are columns of the user and the registration.
-        (Key::Uid(..) | Key::Token(_), _) => Ok(()),
+        (Key::Topic(topic), Row::Topic(row)) => put_topic(conn, *topic, row),
+        (Key::Follows(user), Row::Follows(topics)) => put_follows(conn, *user, topics),
+        (Key::Stays(reg), Row::Stays(stays)) => put_stays(conn, *reg, stays),
+        // A uid, a token and a topic's name are columns of what they name.
+        (Key::Uid(..) | Key::Token(_) | Key::TopicNo(..), _) => Ok(()),
         (key, row) => Err(rusqlite::Error::ToSqlConversionFailure(format!("{key:?} is no key of {row:?}").into())),
     }
 }
 
-fn put_wide(conn: &Connection, app: AppNo, at: Position, letter: &Letter) -> rusqlite::Result<()> {
+fn put_wide(conn: &Connection, shelf: Shelf, at: Position, letter: &Letter) -> rusqlite::Result<()> {
+    let (sql, of) = match shelf {
+        Shelf::Wide(app) => ("INSERT INTO wide VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", app.0),
+        Shelf::Topic(topic) => ("INSERT INTO post VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING", topic.0),
+        // A device's own letters have a fate, too.
+        Shelf::Inbox(_) => return Ok(()),
+    };
     let by = letter.gone_by.unwrap_or(Position::ZERO);
-    conn.prepare_cached("INSERT INTO wide VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?
-        .execute(params![app.0, at.raw() as i64, sql_time(letter.expires.0), letter.len, by.raw() as i64])
-        .map(drop)
+    conn.prepare_cached(sql)?.execute(params![of, at.raw() as i64, sql_time(letter.expires.0), letter.len, by.raw() as i64]).map(drop)
 }
 
 fn put_letter(conn: &Connection, (dev, at): (Dev, Position), letter: &Letter, fate: Fate) -> rusqlite::Result<()> {
@@ -263,8 +274,36 @@ fn put_latest(conn: &Connection, scope: Scope, key: &CollapseKey, latest: Latest
     put.execute(params![kind, of, key.as_str(), latest.at.raw() as i64, sql_time(latest.expires.0)]).map(drop)
 }
 
+fn put_topic(conn: &Connection, no: TopicNo, topic: &Topic) -> rusqlite::Result<()> {
+    let mut put =
+        conn.prepare_cached("INSERT INTO topic VALUES(?1, ?2, ?3, ?4) ON CONFLICT(t) DO UPDATE SET devices = excluded.devices")?;
+    put.execute(params![no.0, topic.app.0, topic.name.as_str(), topic.devices]).map(drop)
+}
+
+fn put_follows(conn: &Connection, user: UserNo, topics: &[TopicNo]) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM follow WHERE u = ?1")?.execute([user.0])?;
+    let mut put = conn.prepare_cached("INSERT INTO follow VALUES(?1, ?2)")?;
+    topics.iter().try_for_each(|topic| put.execute([user.0, topic.0]).map(drop))
+}
+
+fn put_stays(conn: &Connection, reg: RegNo, stays: &Stays) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM stay WHERE r = ?1")?.execute([reg.0])?;
+    let mut put = conn.prepare_cached("INSERT INTO stay VALUES(?1, ?2, ?3, ?4)")?;
+    for stay in stays.all() {
+        let until = stay.until.unwrap_or(Position::ZERO);
+        put.execute(params![reg.0, stay.topic.0, stay.since.raw() as i64, until.raw() as i64])?;
+    }
+    Ok(())
+}
+
 fn write_numbers(conn: &Connection, before: &Numbers, now: &Numbers) -> rusqlite::Result<()> {
-    for (key, before, now) in [("next_user", before.user, now.user), ("next_reg", before.reg, now.reg), ("next_dev", before.dev, now.dev)] {
+    let next = [
+        ("next_user", before.user, now.user),
+        ("next_reg", before.reg, now.reg),
+        ("next_dev", before.dev, now.dev),
+        ("next_topic", before.topic, now.topic),
+    ];
+    for (key, before, now) in next {
         if before != now {
             put_meta(conn, key, u64::from(now))?;
         }

@@ -4,13 +4,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use tidings_model::{AppNo, CollapseKey, Dev, DeviceId, Millis, Position, Print, RegNo, State, Token, Uid, UserNo, Why};
+use tidings_model::{
+    AppNo, CollapseKey, Dev, DeviceId, Millis, Position, Print, RegNo, State, Token, TopicName, TopicNo, Uid, UserNo, Why,
+};
 
 use super::{StateReader, fates};
 use crate::ReadError;
 use crate::log::{codec, segment::io};
-use crate::views::mailbox::{Mail, Order, Shelf, Span};
-use crate::views::{Base, Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Scope, User};
+use crate::views::mailbox::{Mail, Order, Span};
+use crate::views::topics::Stay;
+use crate::views::{Base, Cursor, Device, Kept, Key, Latest, Letter, Receipt, Reg, Row, Scope, Shelf, Stays, Topic, User};
 
 impl Base for StateReader {
     fn get(&self, key: &Key) -> Result<Option<Row>, ReadError> {
@@ -60,6 +63,16 @@ pub(super) fn get(conn: &Connection, key: &Key) -> Found {
             let mut select = conn.prepare_cached("SELECT 1 FROM recalled WHERE pos = ?1")?;
             select.query_row([at.raw() as i64], |_| Ok(Row::Recalled)).optional()
         }
+        Key::TopicNo(app, name) => {
+            let mut select = conn.prepare_cached("SELECT t FROM topic WHERE a = ?1 AND name = ?2")?;
+            select.query_row(params![app.0, name.as_str()], |row| Ok(Row::TopicNo(TopicNo(row.get(0)?)))).optional()
+        }
+        Key::Topic(topic) => get_topic(conn, *topic),
+        Key::Follows(user) => {
+            let topics = numbers(conn.prepare_cached("SELECT t FROM follow WHERE u = ?1 ORDER BY t")?, user.0, TopicNo)?;
+            Ok(Some(Row::Follows(topics.into())))
+        }
+        Key::Stays(reg) => get_stays(conn, *reg),
     }
 }
 
@@ -123,6 +136,25 @@ fn get_device(conn: &Connection, dev: Dev) -> Found {
     row.optional()
 }
 
+fn get_topic(conn: &Connection, topic: TopicNo) -> Found {
+    let mut select = conn.prepare_cached("SELECT a, name, devices FROM topic WHERE t = ?1")?;
+    let row = select.query_row([topic.0], |row| {
+        let (app, name) = (AppNo(row.get(0)?), TopicName::trusted(row.get_ref(1)?.as_str()?));
+        Ok(Row::Topic(Arc::new(Topic { app, name, devices: row.get(2)? })))
+    });
+    row.optional()
+}
+
+/// None of them is an answer too, which need not be asked for again.
+fn get_stays(conn: &Connection, reg: RegNo) -> Found {
+    let mut select = conn.prepare_cached("SELECT t, since, until FROM stay WHERE r = ?1 ORDER BY t, since")?;
+    let stays = select.query_map([reg.0], |row| {
+        let until = Some(position(row, 2)?).filter(|until| *until > Position::ZERO);
+        Ok(Stay { topic: TopicNo(row.get(0)?), since: position(row, 1)?, until })
+    })?;
+    Ok(Some(Row::Stays(Stays::new(stays.collect::<Result<_, _>>()?))))
+}
+
 /// Four bytes or sixteen.
 pub(super) fn addr_bytes(addr: IpAddr) -> Vec<u8> {
     match addr {
@@ -159,6 +191,7 @@ pub(super) fn scope_columns(scope: Scope) -> (u8, u32) {
     match scope {
         Scope::App(app) => (0, app.0),
         Scope::Reg(reg) => (1, reg.0),
+        Scope::Topic(topic) => (2, topic.0),
     }
 }
 
@@ -194,6 +227,12 @@ fn letters(conn: &Connection, span: Span, order: Order, limit: usize) -> rusqlit
         }
         (Shelf::Wide(app), Order::Newest) => {
             ("SELECT pos, exp, len, gone FROM wide WHERE a = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", app.0)
+        }
+        (Shelf::Topic(topic), Order::Oldest) => {
+            ("SELECT pos, exp, len, gone FROM post WHERE t = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos LIMIT ?4", topic.0)
+        }
+        (Shelf::Topic(topic), Order::Newest) => {
+            ("SELECT pos, exp, len, gone FROM post WHERE t = ?1 AND pos > ?2 AND pos <= ?3 ORDER BY pos DESC LIMIT ?4", topic.0)
         }
     };
     let mut select = conn.prepare_cached(sql)?;

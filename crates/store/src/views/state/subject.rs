@@ -30,8 +30,14 @@ impl StateReader {
                 devs.insert(dev, Owned { device, cursor: cursor.at });
             }
         }
+        let mut stays = BTreeMap::new();
+        for reg in regs.keys() {
+            if let Some(Row::Stays(found)) = self.get(&Key::Stays(*reg))? {
+                stays.insert(*reg, found);
+            }
+        }
         let born = self.born(user).map_err(io)?;
-        Ok(Some(Subject { user, uid: uid.clone(), regs, devs, born }))
+        Ok(Some(Subject { user, uid: uid.clone(), regs, devs, stays, born }))
     }
 
     fn regs_of(&self, user: UserNo) -> rusqlite::Result<BTreeMap<RegNo, Whom>> {

@@ -22,6 +22,7 @@ pub(super) struct Place {
     inbox: (u32, i64),
     rcpt: (u32, i64),
     wide: (u32, i64),
+    post: (u32, i64),
 }
 
 impl Place {
@@ -47,6 +48,15 @@ impl Place {
             [
                 "SELECT a, pos FROM wide WHERE (a, pos) > (?1, ?2) ORDER BY a, pos LIMIT ?3",
                 "DELETE FROM wide WHERE (a, pos) > (?1, ?2) AND (a, pos) <= (?3, ?4) AND exp <= ?5",
+            ],
+            &[time],
+        )?;
+        sweep(
+            &tx,
+            &mut self.post,
+            [
+                "SELECT t, pos FROM post WHERE (t, pos) > (?1, ?2) ORDER BY t, pos LIMIT ?3",
+                "DELETE FROM post WHERE (t, pos) > (?1, ?2) AND (t, pos) <= (?3, ?4) AND exp <= ?5",
             ],
             &[time],
         )?;

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Proof, Published, Replaced, State, Targets};
+use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Proof, Published, Replaced, State};
 
 use super::{Found, Owned, SCAN_BYTES, Source, Subject};
 use crate::log::recent;
-use crate::views::mailbox::{Order, Shelf, Span};
-use crate::views::{Fate as Known, Key, Receipt, Row};
+use crate::views::mailbox::{Order, Span};
+use crate::views::{Fate as Known, Key, Receipt, Row, Shelf};
 use crate::{Fate, Happened, ReadError};
 
 /// A message on a device whose cursor has passed it: its fate lies ahead in the log.
@@ -33,7 +33,7 @@ pub(super) fn settle(source: &Source<'_>, subject: &Subject, found: &mut [Found]
             match known(source, (*at, sent), message, (outcome.dev, owned))? {
                 Some(fate) => outcome.fate = fate,
                 None => {
-                    let is_direct = matches!(message.targets, Targets::Devices(_));
+                    let is_direct = !message.targets.is_wide();
                     let (place, expires) = ((index, inner), message.expires);
                     passed.insert((*at, outcome.dev), Passed { place, sent, expires, is_direct, gone: None });
                 }
@@ -77,10 +77,7 @@ fn known(
 
 /// What took it away, as the mailbox knows it, which forgets what has expired.
 fn gone(source: &Source<'_>, at: Position, message: &Published, dev: Dev) -> Result<Option<End>, ReadError> {
-    let shelf = match message.targets {
-        Targets::Devices(_) => Shelf::Inbox(dev),
-        Targets::Everyone => Shelf::Wide(message.app),
-    };
+    let shelf = Shelf::of(message).unwrap_or(Shelf::Inbox(dev));
     let span = Span { shelf, after: Position::from_raw(at.raw().saturating_sub(1)), upto: at };
     let gone_by = source.base.letters(span, Order::Oldest, 1)?.first().and_then(|(_, letter)| letter.gone_by);
     let Some(by) = gone_by else { return Ok(None) };
