@@ -300,6 +300,15 @@ impl World {
                         self.model.members.entry((*uid, self.topics[&fact.topic])).or_default().insert(entry.at, fact.on);
                     }
                 }
+                // Ghosts that made room for a fifth: whose they were begins anew.
+                Fact::Unregistered(fact) => {
+                    for dev in &fact.ghosts {
+                        self.note(|| format!("ghost {dev:?} is ended"));
+                        if let Some(who) = self.model.owner.remove(dev) {
+                            self.model.born.remove(&who);
+                        }
+                    }
+                }
                 _ => {}
             }
             if let Fact::Published(message) = &*entry.fact
