@@ -69,7 +69,7 @@ fn what_makes_no_sense_is_bad_usage() {
         "send --all --uid 42 1",
         "send --uid 42 --token p_x 1",
         "send --all 1 --url https://127.0.0.1",
-        "send --topic t 1",
+        "send --topic t --uid 42 1",
         "send --app shop --all 1",
         "backup",
         "restore",
