@@ -9,6 +9,7 @@ import pytest
 
 from conftest import running
 from harness.driver import Device
+from harness.ports import free_port
 
 OPERATIONS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.md"
 
@@ -16,7 +17,9 @@ OPERATIONS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "OPERATIONS.
 # (crates/tidings/src/metrics/tests.rs).
 STILL = {"tidings_accept_pauses_total", "tidings_sockets_overrun_total", "tidings_writes_blocked_total", "tidings_copied_device_ids_total",
          "tidings_replays_repeated_total", "tidings_log_append_failures_total", "tidings_log_undurable_facts", "tidings_store_read_only",
-         "tidings_ice_connections_refused_total", "tidings_ice_failures_total", "tidings_snapshots_total", "tidings_snapshots_failed_total", "tidings_log_segments_removed_total", "tidings_api_failures_total",
+         "tidings_ice_connections_refused_total", "tidings_ice_failures_total", "tidings_snapshots_total", "tidings_snapshots_failed_total",
+         "tidings_log_segments_removed_total", "tidings_api_failures_total", "tidings_sink_delivered_total", "tidings_sink_gaps_total",
+         "tidings_sink_parked_total", "tidings_sink_paused",
          "process_max_fds", "process_start_time_seconds"}
 
 
@@ -29,14 +32,16 @@ def read(server):
     answer = server.backend.call("GET", "/metrics")
     assert answer.headers["content-type"].startswith("application/openmetrics-text") and answer.body.endswith("# EOF\n")
     samples = (line.split(" ") for line in answer.body.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, value in samples}
+    return {name.split("{")[0]: float(value) for name, value in samples}
 
 
 @pytest.fixture
 def server(tmp_path):
     # Room for few connections, so that one more is refused.
     with running(tmp_path, "--ice", "127.0.0.1:0", TIDINGS_DEVICES__MAX_CONNECTIONS="8", TIDINGS_LEGACY__LISTEN_DELAY_MS="0",
-                 TIDINGS_DEVICES__WORKERS="2", TIDINGS_SYNC__CLIENT_EVENTS="cart") as product:
+                 TIDINGS_DEVICES__WORKERS="2", TIDINGS_SYNC__CLIENT_EVENTS="cart", TIDINGS_SYNC__WEBHOOK_ALLOW="127.0.0.1") as product:
+        # A sink whose receiver is down.
+        assert product.backend.call("POST", "/v1/webhooks", {"url": f"http://127.0.0.1:{free_port()}/"}).status == 201
         yield product
 
 
