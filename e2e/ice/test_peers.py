@@ -14,7 +14,6 @@ from .conftest import HERE, Process, client_of, echo_binary, key
 
 CASES = json.loads((HERE / "peers" / "cases.json").read_text())
 DEVICE = "python-5.18.1"
-# How long a connection is left alone: longer than both releases' peers watch each other.
 
 
 def named(section):
