@@ -181,8 +181,8 @@ async fn every_event_arrives_in_order_however_often_the_process_ends() {
     for round in 1..=6 {
         let node = Node::on(dir.path());
         let outbox = Outbox::start(&node.store, server.clone(), round);
-        node.happen(ROOT, 150).await;
         let so_far = server.had().len();
+        node.happen(ROOT, 150).await;
         server.has_had(so_far + 20 * round as usize).await;
         // In the midst of whatever it does.
         drop(outbox);
