@@ -22,10 +22,21 @@ def results():
 def write(run):
     """The results and the page, with a way whose run is over in the place of its last one. A run that broke changes nothing."""
     found = {way["name"]: way for way in (results()["ways"] if RESULTS.exists() else [])}
-    found[run.name] = told_of(run)
+    found[run.name] = joined(found.get(run.name), told_of(run))
     ways = sorted(found.values(), key=lambda way: ORDER.index(way["name"]))
     RESULTS.write_text(json.dumps({"ways": ways}, indent=1, ensure_ascii=False) + "\n")
     PAGE.write_text(page(results()))
+
+
+def joined(former, told):
+    """A way's run of some clients takes their place in its run of all, if it asked as much of them."""
+    kinds = {cell["kind"] for cell in told["cells"]}
+    if not former or former["size"] != told["size"] or kinds >= {cell["kind"] for cell in former["cells"]}:
+        return told
+    newer = {(cell["kind"], cell["transport"]): cell for cell in told["cells"]}
+    cells = [newer.get((cell["kind"], cell["transport"]), cell) for cell in former["cells"]]
+    again = {**former.get("again", {}), **dict.fromkeys(sorted(kinds), told["seed"])}
+    return {**former, "cells": cells, "void": former["void"] + told["void"], "again": again}
 
 
 def told_of(run):
@@ -122,9 +133,14 @@ def under_fire(ways):
 
 
 def runs(ways):
-    rows = [[way["name"], len({cell["kind"] for cell in way["cells"]}), *(way["size"][name] for name in ("rounds", "leaves", "kills", "half_opens")), way["seed"]]
+    rows = [[way["name"], len({cell["kind"] for cell in way["cells"]}), *(way["size"][name] for name in ("rounds", "leaves", "kills", "half_opens")), seeds(way)]
             for way in ways]
     return table(["way", "clients", "messages in a load", "`disconnect()`", "SIGKILL", "half-open", "seed"], rows)
+
+
+def seeds(way):
+    """Of the way's run, and of those that were run again."""
+    return ", ".join([str(way["seed"]), *(f"{kind} again: {seed}" for kind, seed in way.get("again", {}).items())])
 
 
 def page(found):
