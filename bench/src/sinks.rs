@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::admin::call;
+use crate::admin::{self, call};
 use crate::clock;
 use crate::generator::{Generator, Role};
 use crate::publish::{Load, USERS};
@@ -55,8 +55,8 @@ pub(crate) fn measure(subject: &Subject, plan: Plan, sheet: &mut Sheet) -> io::R
     let mut generator = Generator::new(subject.devices, subject.backend)?;
     generator.connect(USERS, Role::Registered)?;
     generator.devices.clear();
-    generator.call_in(CALLERS[CALLERS.len() - 1])?;
     expire(subject, FIRST.min(plan.events), plan.per_message)?;
+    call_in(&mut generator)?;
     for callers in CALLERS {
         Load::new(callers, None).run(&mut generator, WARM)?;
     }
@@ -111,6 +111,7 @@ impl Run<'_> {
     /// Publishes in windows: the sink catches up, or it is paused, and who goes first is drawn.
     fn beside(&mut self, generator: &mut Generator) -> io::Result<()> {
         self.set("paused")?;
+        call_in(generator)?;
         let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
         let mut all: Vec<(usize, Side, Vec<f64>)> = Vec::new();
         for _ in 0..self.plan.windows {
@@ -193,32 +194,40 @@ impl Run<'_> {
     }
 }
 
-/// Has `events` of the kind of the backlog told; over when the last of them is in the log.
+/// Anew: the server has ended the connections that were silent for long.
+fn call_in(generator: &mut Generator) -> io::Result<()> {
+    generator.callers.clear();
+    generator.call_in(CALLERS[CALLERS.len() - 1])
+}
+
+/// Has `events` of the kind of the backlog told; over when the last of them can be read.
 fn expire(subject: &Subject, events: u64, per_message: u64) -> io::Result<Duration> {
     let start = clock::now();
     let uids: Vec<String> = (0..per_message).map(|uid| format!("\"u{uid}\"")).collect();
     let body = format!(r#"{{"to":{{"uids":[{}]}},"data":"{}","ttl":0}}"#, uids.join(","), "x".repeat(100));
+    let mut cursor = None;
     for _ in 0..events / per_message {
-        call(subject.backend, "POST /v1/messages", &body)?;
+        let accepted = call(subject.backend, "POST /v1/messages", &body)?;
+        cursor.get_or_insert_with(|| format!("{}-0", accepted["seq"].as_str().unwrap_or_default()));
     }
-    for uid in [0, per_message - 1] {
-        wait_until_lost(subject, uid)?;
+    if let Some(cursor) = cursor {
+        read_until(subject, cursor, events / per_message * per_message)?;
     }
     Ok(start.elapsed())
 }
 
-/// Whatever was sent to this user last.
-fn wait_until_lost(subject: &Subject, uid: u64) -> io::Result<()> {
-    let until = clock::now() + PATIENCE * 4;
-    let request = format!("GET /v1/users/u{uid}/timeline?limit=1");
-    while clock::now() < until {
-        let timeline = call(subject.backend, &request, "")?;
-        if timeline["items"][0]["data"]["devices"][0]["state"] == "lost" {
-            return Ok(());
-        }
-        sleep(PATIENCE / 200);
+/// Reads `GET /v1/events` from the first message on, until it has told `events` ends.
+fn read_until(subject: &Subject, mut cursor: String, events: u64) -> io::Result<()> {
+    let mut told = 0;
+    while told < events {
+        let request = format!("GET /v1/events?types=message.reported&limit=1000&wait_s=30&cursor={cursor}");
+        let page = admin::exchange(subject.backend, &request, "")?;
+        let lines = page.body.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let next = page.header("tidings-next-cursor").filter(|next| lines > 0 || *next != cursor);
+        cursor = next.ok_or_else(|| io::Error::other(format!("{told} of {events} messages expired")))?;
+        told += lines;
     }
-    Err(io::Error::other("a message did not expire"))
+    if told > events { Err(io::Error::other("more messages expired than there were")) } else { Ok(()) }
 }
 
 fn called(callers: usize) -> String {
