@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+mod admin;
 mod bare;
 mod clock;
 mod devices;
@@ -15,7 +16,9 @@ mod direct;
 mod fanout;
 mod generator;
 mod publish;
+mod receiver;
 mod sheet;
+mod sinks;
 mod subject;
 mod wire;
 
@@ -46,6 +49,8 @@ enum What {
     Direct(Flags),
     /// Acknowledged publishes a second, and their time at half load
     Publish(Flags),
+    /// How fast a webhook catches up, and what that costs a publish; not in `run`
+    Sinks(SinkFlags),
     /// A bare loop, which the others start by themselves
     #[command(hide = true)]
     Bare(bare::Flags),
@@ -73,6 +78,21 @@ struct Flags {
     quick: bool,
 }
 
+#[derive(Clone, Debug, Args)]
+struct SinkFlags {
+    #[command(flatten)]
+    flags: Flags,
+    /// Events of the backlog (default: a million, with --quick 50,000)
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1000..))]
+    events: Option<u64>,
+    /// Of them, those that one message makes
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    per_message: u64,
+    /// Windows with each number of callers, in each state (default: 5, with --quick 2)
+    #[arg(long)]
+    windows: Option<usize>,
+}
+
 /// One round of one side.
 type Measure = fn(&Bench, Side, &mut Sheet) -> io::Result<()>;
 
@@ -91,6 +111,7 @@ fn main() -> ExitCode {
         Some(What::Fanout(flags)) => measure(&flags, &[registered]),
         Some(What::Direct(flags)) => measure(&flags, &[directs]),
         Some(What::Publish(flags)) => measure(&flags, &[publishes]),
+        Some(What::Sinks(flags)) => sinks(&flags),
         Some(What::Bare(flags)) => bare::run(&flags),
     };
     match done {
@@ -103,10 +124,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(flags: &Flags, what: &[Measure]) -> io::Result<()> {
-    raise_files(u64::from(flags.sockets) + 200)?;
-    std::fs::create_dir_all(&flags.data)?;
-    let place = Place { server: flags.server.clone(), data: flags.data.clone(), config: flags.config.clone() };
-    let bench = Bench { place, sockets: flags.sockets as usize, quick: flags.quick };
+    let bench = Bench::new(flags)?;
     let rounds = if flags.quick { 1 } else { flags.rounds };
     let mut sheet = Sheet::default();
     for round in 0..rounds {
@@ -132,7 +150,34 @@ fn raise_files(need: u64) -> io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
+/// One start: its windows are its rounds. No bare loop takes part, it has no sinks.
+fn sinks(flags: &SinkFlags) -> io::Result<()> {
+    let SinkFlags { flags, events, per_message, windows } = flags;
+    let bench = Bench::new(flags)?;
+    let quick = flags.quick;
+    let events = events.unwrap_or(if quick { 50_000 } else { 1_000_000 });
+    let plan = sinks::Plan {
+        events: events - events % per_message,
+        per_message: *per_message,
+        windows: windows.unwrap_or(if quick { 2 } else { 5 }),
+        window: Duration::from_secs(if quick { 1 } else { 2 }),
+    };
+    let mut sheet = Sheet::of_sinks();
+    let subject = bench.start(Side::Product, Kind::Loop)?;
+    sinks::measure(&subject, plan, &mut sheet)?;
+    subject.stop()?;
+    eprintln!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
+    write!(io::stdout(), "{}", sheet.table())
+}
+
 impl Bench {
+    fn new(flags: &Flags) -> io::Result<Self> {
+        raise_files(u64::from(flags.sockets) + 200)?;
+        std::fs::create_dir_all(&flags.data)?;
+        let place = Place { server: flags.server.clone(), data: flags.data.clone(), config: flags.config.clone() };
+        Ok(Self { place, sockets: flags.sockets as usize, quick: flags.quick })
+    }
+
     fn start(&self, side: Side, limit: Kind) -> io::Result<Subject> {
         Subject::start(if side == Side::Product { Kind::Product } else { limit }, &self.place)
     }

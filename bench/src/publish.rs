@@ -11,7 +11,7 @@ use crate::subject::Subject;
 
 const CALLERS: [usize; 3] = [1, 16, 64];
 /// Who has registered and gone.
-const USERS: usize = 1000;
+pub(crate) const USERS: usize = 1000;
 const WARM: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug)]
@@ -22,14 +22,14 @@ pub(crate) struct Plan {
 }
 
 /// What was acknowledged, and how long each took from when it was due.
-struct Load {
+pub(crate) struct Load {
     /// Publishes a second; none: as fast as they are answered.
     rate: Option<f64>,
-    start: Instant,
+    pub start: Instant,
     posted: usize,
     due: Vec<Instant>,
     free: Vec<usize>,
-    ms: Vec<f64>,
+    pub ms: Vec<f64>,
 }
 
 pub(crate) fn measure(subject: &Subject, plan: Plan, side: Side, sheet: &mut Sheet) -> io::Result<()> {
@@ -75,13 +75,13 @@ fn put_times(load: &Load, name: &str, side: Side, sheet: &mut Sheet) {
 }
 
 impl Load {
-    fn new(callers: usize, rate: Option<f64>) -> Self {
+    pub(crate) fn new(callers: usize, rate: Option<f64>) -> Self {
         let start = clock::now();
         Self { rate, start, posted: 0, due: vec![start; callers], free: (0..callers).collect(), ms: Vec::new() }
     }
 
     /// Posts for `time`, then waits for the last answers.
-    fn run(mut self, generator: &mut Generator, time: Duration) -> io::Result<Self> {
+    pub(crate) fn run(mut self, generator: &mut Generator, time: Duration) -> io::Result<Self> {
         let callers = self.due.len();
         let mut heard = Vec::new();
         loop {

@@ -19,15 +19,28 @@ const AIMS: &[(&str, &str)] = &[
     ("publish, 64 callers: acknowledged/s", ">= 0.9 x"),
 ];
 
+/// Of `sinks`, whose publishes are compared with themselves.
+const SINK_AIMS: &[(&str, &str)] =
+    &[("catch-up, alone: events/s", ">= 20 k/s"), ("publish, 1 caller: ms, p99", "<= 1.1 x"), ("publish, 16 callers: ms, p99", "<= 1.1 x")];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Product,
     Limit,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sheet {
+    /// The measured side's and the other's.
+    names: [&'static str; 2],
+    aims: &'static [(&'static str, &'static str)],
     lines: Vec<Line>,
+}
+
+impl Default for Sheet {
+    fn default() -> Self {
+        Self { names: ["Tidings", "bare loop"], aims: AIMS, lines: Vec::new() }
+    }
 }
 
 #[derive(Debug)]
@@ -38,6 +51,11 @@ struct Line {
 }
 
 impl Sheet {
+    /// For a server that has a sink to tell, and the same one while it has not.
+    pub(crate) fn of_sinks() -> Self {
+        Self { names: ["with a sink", "without"], aims: SINK_AIMS, lines: Vec::new() }
+    }
+
     pub(crate) fn put(&mut self, side: Side, name: impl Into<String>, value: f64) {
         let name = name.into();
         let at = self.lines.iter().position(|line| line.name == name).unwrap_or_else(|| {
@@ -52,9 +70,10 @@ impl Sheet {
 
     /// A table in Markdown.
     pub(crate) fn table(&self) -> String {
-        let mut text = String::from("| figure | Tidings | bare loop | x | aim |\n|---|---|---|---|---|\n");
+        let [product, limit] = self.names;
+        let mut text = format!("| figure | {product} | {limit} | x | aim |\n|---|---|---|---|---|\n");
         for line in &self.lines {
-            let aim = AIMS.iter().find(|(name, _)| *name == line.name).map_or("", |(_, aim)| aim);
+            let aim = self.aims.iter().find(|(name, _)| *name == line.name).map_or("", |(_, aim)| aim);
             let (product, limit) = (spread(&line.product), spread(&line.limit));
             let _ = writeln!(text, "| {} | {product} | {limit} | {} | {aim} |", line.name, ratio(line));
         }

@@ -113,6 +113,8 @@ fn command(kind: Kind, place: &Place, data: &Path) -> io::Result<Command> {
     match kind {
         Kind::Product => {
             command.args(["serve", "--devices", "127.0.0.1:0", "--backend", "127.0.0.1:0"]).stderr(Stdio::null());
+            // The receiver of `sinks`.
+            command.env("TIDINGS_SYNC__WEBHOOK_ALLOW", "127.0.0.1");
             if let Some(config) = &place.config {
                 command.arg("--config").arg(config);
             }
