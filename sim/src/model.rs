@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Published, Reported, Targets};
+use tidings_model::{Dev, End, Entry, Fact, Millis, Position, Reported, Targets};
 
 /// A message as the backend knows it; its data is its number.
 #[derive(Clone, Debug)]
@@ -86,8 +86,10 @@ impl Model {
     /// What the log tells of messages: an end at most once, and never behind a proof.
     pub fn hear(&mut self, entry: &Entry) -> Result<(), String> {
         match &*entry.fact {
-            Fact::Published(Published { targets: Targets::Devices(devs), expires, .. }) => {
-                self.directs.extend(devs.iter().map(|dev| ((*dev, entry.at), *expires)));
+            Fact::Published(message) => {
+                if let Targets::Devices(devs) = &message.targets {
+                    self.directs.extend(devs.iter().map(|dev| ((*dev, entry.at), message.expires)));
+                }
             }
             Fact::Proven(proven) => self.proven.extend(proven.direct.iter().map(|direct| (direct.dev, direct.message))),
             Fact::Reported(Reported { dev: Some(dev), message: Some(message), state: Some(_), .. }) => {

@@ -31,7 +31,8 @@ pub enum Fact {
     Erased(Erased),
     Disconnected(Disconnected),
     Subscribed(Subscribed),
-    Published(Published),
+    /// Shared: it is read again for everything that is told of it.
+    Published(Arc<Published>),
     Proven(Proven),
     Reported(Reported),
     Overflowed(Overflowed),
@@ -42,6 +43,12 @@ pub enum Fact {
     SinkPut(Sink),
     SinkGone(SinkNo),
     SinkMoved(SinkMoved),
+}
+
+impl From<Published> for Fact {
+    fn from(message: Published) -> Self {
+        Self::Published(Arc::new(message))
+    }
 }
 
 /// First fact of each process, durable before a door opens.

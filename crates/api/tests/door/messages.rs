@@ -10,7 +10,7 @@ fn send(house: &House, body: &Value) -> Reply {
 /// The messages of the log, in order.
 fn stored(house: &House) -> Vec<Published> {
     let whole = house.store.read(tidings_model::Position::ZERO, house.store.durable(), usize::MAX).unwrap();
-    let message = |fact: &Fact| if let Fact::Published(message) = fact { Some(message.clone()) } else { None };
+    let message = |fact: &Fact| if let Fact::Published(message) = fact { Some(Published::clone(message)) } else { None };
     whole.entries.iter().filter_map(|entry| message(&entry.fact)).collect()
 }
 

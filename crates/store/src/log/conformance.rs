@@ -17,7 +17,7 @@ pub(crate) trait Stage {
 }
 
 pub(crate) fn message(time: u64, salt: u8, len: usize) -> Fact {
-    Fact::Published(Published {
+    Fact::from(Published {
         app: AppNo::DEFAULT,
         id: MessageId::v7(time, [salt; 10]),
         to: Target::All,

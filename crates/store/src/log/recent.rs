@@ -77,10 +77,10 @@ impl Recent {
     }
 }
 
-/// The message of a fact that is one. The copy is of handles: its texts are shared.
-pub(crate) fn published(fact: &Arc<Fact>) -> Option<Arc<Published>> {
-    match &**fact {
-        Fact::Published(message) => Some(Arc::new(message.clone())),
+/// The message of a fact that is one.
+pub(crate) fn published(fact: &Fact) -> Option<Arc<Published>> {
+    match fact {
+        Fact::Published(message) => Some(message.clone()),
         _ => None,
     }
 }

@@ -194,7 +194,7 @@ impl Segment {
             let Some(row) = rows.next().map_err(io)? else { return Ok(None) };
             let (encoded, crc) = row_of(row).map_err(io)?;
             match checked(at, &encoded, crc)? {
-                Fact::Published(message) => Ok(Some(Arc::new(message))),
+                Fact::Published(message) => Ok(Some(message)),
                 _ => Ok(None),
             }
         })
@@ -211,7 +211,7 @@ impl Segment {
             chunk.bytes = 0;
             self.read(number, number, usize::MAX, &mut chunk)?;
             let found = chunk.entries.iter().find_map(|entry| match &*entry.fact {
-                Fact::Published(message) if message.id == id => Some((entry.at, Arc::new(message.clone()))),
+                Fact::Published(message) if message.id == id => Some((entry.at, message.clone())),
                 _ => None,
             });
             if let Some((at, message)) = found {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidings_model::{
-    Accepted, Answer, AppNo, Code, Counted, Dev, Draft, Fact, Idempotency, Invalid, Lifetime, Limits, MessageId, Millis, Position,
-    Published, Refusal, RegNo, Strictness, Target, Targets, Token, TopicName, TopicNo, Uid,
+    Accepted, Answer, AppNo, Code, Counted, Dev, Draft, Idempotency, Invalid, Lifetime, Limits, MessageId, Millis, Position, Published,
+    Refusal, RegNo, Strictness, Target, Targets, Token, TopicName, TopicNo, Uid,
 };
 
 use super::{Beneath, SETTLED_BYTES, Writer};
@@ -136,7 +136,7 @@ impl<B: Beneath, T> Writer<B, T> {
             replaces,
         };
         let answer = accepted(at, &fact, false);
-        self.put(Fact::Published(fact), concerns)?;
+        self.put(fact.into(), concerns)?;
         Ok(answer)
     }
 

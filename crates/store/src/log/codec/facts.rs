@@ -105,7 +105,7 @@ pub(super) fn decode(tag: u8, head: &[u8], body: &[u8]) -> Taken<Fact> {
         tag::ERASED => Fact::Erased(take_erased(&mut bytes)?),
         tag::DISCONNECTED => Fact::Disconnected(Disconnected { regs: take_regs(&mut bytes)? }),
         tag::SUBSCRIBED => Fact::Subscribed(take_subscribed(&mut bytes)?),
-        tag::PUBLISHED => Fact::Published(take_published(&mut bytes, body, version)?),
+        tag::PUBLISHED => take_published(&mut bytes, body, version)?.into(),
         tag::PROVEN => Fact::Proven(take_proven(&mut bytes)?),
         tag::REPORTED => Fact::Reported(take_reported(&mut bytes, body)?),
         tag::OVERFLOWED => Fact::Overflowed(take_overflowed(&mut bytes)?),

@@ -117,9 +117,9 @@ fn subscribed_and_a_message_to_a_topic_keep_their_bytes() {
         replaces: Vec::new(),
     };
     let id = "ab".repeat(16);
-    golden(&Fact::Published(published.clone()), 20, &format!("0300{id}04017403ac02020100ac0200000000000000"), "\"hi\"");
+    golden(&Fact::from(published.clone()), 20, &format!("0300{id}04017403ac02020100ac0200000000000000"), "\"hi\"");
     let nobody = Published { targets: Targets::Devices(vec![]), devices: 0, online: 0, ..published };
-    golden(&Fact::Published(nobody), 20, &format!("0300{id}0401740100000000ac0200000000000000"), "\"hi\"");
+    golden(&Fact::from(nobody), 20, &format!("0300{id}0401740100000000ac0200000000000000"), "\"hi\"");
 }
 
 #[test]
@@ -139,11 +139,11 @@ fn published_keeps_its_bytes() {
     };
     let id = "ab".repeat(16);
     let rest = format!("0201010178{:02x}ac0201{}0100000000000000", Code::UnknownTarget.number(), "07".repeat(16));
-    golden(&Fact::Published(published(Target::All, Targets::Everyone)), 20, &format!("0100{id}0002{rest}"), "\"hi\"");
+    golden(&Fact::from(published(Target::All, Targets::Everyone)), 20, &format!("0100{id}0002{rest}"), "\"hi\"");
     let uids = published(Target::Uids(vec![Uid::trusted("a"), Uid::trusted("b")]), Targets::Devices(vec![Dev(5), Dev(7)]));
-    golden(&Fact::Published(uids), 20, &format!("0100{id}01020161016201020502{rest}"), "\"hi\"");
+    golden(&Fact::from(uids), 20, &format!("0100{id}01020161016201020502{rest}"), "\"hi\"");
     let tokens = published(Target::Tokens(vec![token()]), Targets::Devices(vec![]));
-    golden(&Fact::Published(tokens), 20, &format!("0100{id}020122705f{}0100{rest}", "41".repeat(32)), "\"hi\"");
+    golden(&Fact::from(tokens), 20, &format!("0100{id}020122705f{}0100{rest}", "41".repeat(32)), "\"hi\"");
 }
 
 #[test]
@@ -171,18 +171,13 @@ fn a_message_with_more_than_data_keeps_its_bytes() {
         ],
     };
     let front = format!("0200{}0002020100ac0200", "ab".repeat(16));
-    golden(
-        &Fact::Published(published.clone()),
-        20,
-        &format!("{front}0101016501016b01016c01016d0280020081020102 0302").replace(' ', ""),
-        "[1]",
-    );
+    golden(&Fact::from(published.clone()), 20, &format!("{front}0101016501016b01016c01016d0280020081020102 0302").replace(' ', ""), "[1]");
     let named = Published {
         content: Arc::new(Content { event_name: Some(EventName::trusted("e")), ..Content::data(Json::null()) }),
         replaces: Vec::new(),
         ..published
     };
-    golden(&Fact::Published(named), 20, &format!("{front}0001016500000000"), "null");
+    golden(&Fact::from(named), 20, &format!("{front}0001016500000000"), "null");
     // One message has one spelling: what version 1 can say is no version 2.
     let plain = [[2, 0].as_slice(), &[0xab; 16], &[0, 2, 2, 1, 0, 0xac, 2, 0], &[0; 6]].concat();
     assert!(matches!(decode(Position::ZERO, 20, &plain, b"null"), Err(ReadError::Corrupt { .. })));
@@ -380,7 +375,7 @@ fn dressed() -> impl Strategy<Value = Fact> {
             meta: meta.map(Into::into),
         });
         message.replaces = replaces;
-        Fact::Published(message)
+        Fact::from(message)
     })
 }
 
@@ -487,7 +482,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         Fact::SinkMoved(SinkMoved { sink: SinkNo(sink), to, state, last_error, park, gap })
     });
     let sinks = prop_oneof![sink(), any::<u32>().prop_map(|no| Fact::SinkGone(SinkNo(no))), moved];
-    prop_oneof![sinks, registered(), published().prop_map(Fact::Published), dressed(), proven(), reported(), client_event(), small_facts()]
+    prop_oneof![sinks, registered(), published().prop_map(Fact::from), dressed(), proven(), reported(), client_event(), small_facts()]
 }
 
 proptest! {
