@@ -70,7 +70,7 @@ impl<B: Beneath, T> Writer<B, T> {
             && before == Some(known.no)
             && let Some(dev) = self.presence.dev_of(known.no, ask.socket)
         {
-            return self.attached(known, ask.socket, Some(dev), None);
+            return self.served(known, ask.socket, Some(dev));
         }
         match known {
             Some(known) if ask.device_id.is_some() => self.come_back(&known, ask),
@@ -221,20 +221,23 @@ impl<B: Beneath, T> Writer<B, T> {
         }
         let displaced =
             dev.and_then(|dev| self.presence.serving(known.no, dev)).map(|(socket, _)| socket).filter(|socket| *socket != ask.socket);
-        self.serve(known, ask.socket, dev)?;
-        self.attached(known, ask.socket, dev, displaced)
+        self.serve(known, ask.socket, dev, displaced)
     }
 
     /// The socket is the registration's from here on.
-    fn serve(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>) -> Result<(), ReadError> {
-        let topics = self.layers.stays(known.no)?.now().collect();
-        let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no, topics };
+    fn serve(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>, displaced: Option<SocketId>) -> Result<Answer, ReadError> {
+        let answer = self.attached(known, socket, dev, displaced)?;
+        let place = Place { app: known.reg.app, user: known.reg.user, reg: known.no, topics: answer.topics.clone() };
         let attachment = self.presence.attach(place, socket, dev, self.now);
         self.batching.undo(Undo::Attached(attachment), self.layers.rests);
-        Ok(())
+        Ok(Answer::Attached(answer))
     }
 
-    fn attached(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>, displaced: Option<SocketId>) -> Result<Answer, ReadError> {
+    fn served(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>) -> Result<Answer, ReadError> {
+        self.attached(known, socket, dev, None).map(Answer::Attached)
+    }
+
+    fn attached(&mut self, known: &Known, socket: SocketId, dev: Option<Dev>, displaced: Option<SocketId>) -> Result<Attached, ReadError> {
         let cursor = match dev {
             Some(dev) => self.layers.cursor(dev)?.map(|cursor| cursor.at),
             None => None,
@@ -242,7 +245,7 @@ impl<B: Beneath, T> Writer<B, T> {
         let topics = self.layers.stays(known.no)?.now().collect();
         let at = self.seen();
         let (reg, token) = (known.no, known.reg.token.clone());
-        Ok(Answer::Attached(Attached { socket, reg, token, dev, cursor: cursor.unwrap_or(at), at, displaced, topics }))
+        Ok(Attached { socket, reg, token, dev, cursor: cursor.unwrap_or(at), at, displaced, topics })
     }
 
     /// An extra answered its question: it becomes a ghost of its own, at its own proven position.
@@ -252,14 +255,14 @@ impl<B: Beneath, T> Writer<B, T> {
         };
         let known = Known { no: ask.reg, reg };
         if let Some(dev) = self.presence.dev_of(known.no, ask.socket) {
-            return self.attached(&known, ask.socket, Some(dev), None);
+            return self.served(&known, ask.socket, Some(dev));
         }
         if known.reg.device_id.is_some() {
-            return self.attached(&known, ask.socket, None, None);
+            return self.served(&known, ask.socket, None);
         }
         let ghosts = self.ghosts(&known)?;
         let Choice::New { ends, .. } = ghosts::one_more(&ghosts) else {
-            return self.attached(&known, ask.socket, None, None);
+            return self.served(&known, ask.socket, None);
         };
         // What it has not proven yet lies in the mailbox of a ghost that was there before.
         let heir_of = known.reg.devs.iter().copied().find(|dev| Some(*dev) != ends);
@@ -268,8 +271,7 @@ impl<B: Beneath, T> Writer<B, T> {
             Ok(dev) => dev,
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
-        self.serve(&known, ask.socket, Some(dev))?;
-        self.attached(&known, ask.socket, Some(dev), None)
+        self.serve(&known, ask.socket, Some(dev), None)
     }
 }
 
