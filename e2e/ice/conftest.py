@@ -71,13 +71,20 @@ class Process:
         self.log.close()
 
 
-@pytest.fixture
-def start(tmp_path):
+@contextlib.contextmanager
+def processes_in(folder):
+    """`make(name, command)`: a process that ends with all that were made."""
     with contextlib.ExitStack() as stack:
         def make(name, command):
-            made = Process(command, tmp_path / f"{name}.log")
+            made = Process(command, folder / f"{name}.log")
             stack.callback(made.close)
             return made
+        yield make
+
+
+@pytest.fixture
+def start(tmp_path):
+    with processes_in(tmp_path) as make:
         yield make
 
 

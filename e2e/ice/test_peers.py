@@ -10,7 +10,7 @@ from harness.ports import free_port
 from harness.product import Product
 
 from .backends import PEERS
-from .conftest import HERE, Process, client_of, echo_binary, key
+from .conftest import HERE, client_of, echo_binary, key, processes_in
 
 CASES = json.loads((HERE / "peers" / "cases.json").read_text())
 DEVICE = "python-5.18.1"
@@ -46,12 +46,7 @@ def holds(told, expected):
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory):
     """`processes(name, command)`, for the whole file."""
-    folder = tmp_path_factory.mktemp("peers")
-    with contextlib.ExitStack() as stack:
-        def make(name, command):
-            made = Process(command, folder / f"{name}.log")
-            stack.callback(made.close)
-            return made
+    with processes_in(tmp_path_factory.mktemp("peers")) as make:
         yield make
 
 

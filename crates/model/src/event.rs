@@ -82,7 +82,7 @@ pub struct Who {
 }
 
 /// What became of a message on a device, or what a device says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub who: Who,
     pub message: Option<MessageId>,

@@ -83,16 +83,7 @@ fn an_apps_event_carries_its_arguments_as_they_came() {
 
 #[test]
 fn what_is_not_known_is_null() {
-    let what = What::Reported(Told {
-        who: Who::default(),
-        message: None,
-        state: None,
-        proof: None,
-        status: None,
-        inferred: false,
-        reason: None,
-        meta: None,
-    });
+    let what = What::Reported(Told::default());
     assert_eq!(
         written(what),
         r#"message.reported {"message_id":null,"uid":null,"token":null,"device_id":null,"state":null,"proof":null,"status":null,"inferred":false,"reason":null,"meta":null}"#

@@ -130,16 +130,7 @@ fn id(n: u32) -> EventId {
 fn batch(kinds: &str) -> Vec<Event> {
     let what = |kind| match kind {
         'r' => What::Registered { who: Who::default(), first: true },
-        's' => What::Reported(Told {
-            who: Who::default(),
-            message: None,
-            state: None,
-            proof: None,
-            status: None,
-            inferred: false,
-            reason: None,
-            meta: None,
-        }),
+        's' => What::Reported(Told::default()),
         _ => What::Online { who: Who::default() },
     };
     (0..).zip(kinds.chars()).map(|(n, kind)| Event { id: id(n), app: AppName::root(), at: Millis(1), what: what(kind) }).collect()

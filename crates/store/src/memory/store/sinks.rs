@@ -5,32 +5,10 @@ use tidings_model::{
     SinkError, SinkId, SinkMove, SinkNo, SinkSecret, SinkState, Standing, Tracked, Webhook, What,
 };
 
+use super::tests::Desk;
 use super::*;
 
-struct Desk {
-    store: MemStore,
-    now: u64,
-}
-
 impl Desk {
-    fn new() -> Self {
-        Self { store: MemStore::new(Limits::default(), 4, 1), now: 1_000_000 }
-    }
-
-    fn ask(&mut self, request: Request) -> Answer {
-        self.ask_with(request, Fault::None)
-    }
-
-    fn ask_with(&mut self, request: Request, fault: Fault) -> Answer {
-        self.now += 1;
-        self.store.ask(7, request);
-        self.store.decide(Millis(self.now));
-        self.store.append(fault);
-        let (answers, _) = self.store.notify();
-        self.store.merge();
-        answers.into_iter().find(|(ticket, _)| *ticket == 7).expect("it is answered").1
-    }
-
     fn tracked(&mut self, request: Request) -> Result<Arc<Tracked>, Code> {
         match self.ask(request) {
             Answer::Sink(tracked) => Ok(tracked),
@@ -43,7 +21,7 @@ impl Desk {
         self.tracked(Request::Administer(Administer::CreateSink(webhook(id, app))))
     }
 
-    fn app(&mut self, name: &str) -> AppNo {
+    fn make_app(&mut self, name: &str) -> AppNo {
         let new = NewApp { name: AppName::trusted(name), disabled: false, client_topics: Vec::new() };
         match self.ask(Request::Administer(Administer::CreateApp(new))) {
             Answer::App(app) => app.no,
@@ -60,7 +38,7 @@ impl Desk {
     }
 
     /// What a sink is told from the first fact on.
-    fn told(&self, sink: Option<SinkNo>, types: Option<Vec<EventType>>) -> Vec<(EventId, What)> {
+    fn told_to(&self, sink: Option<SinkNo>, types: Option<Vec<EventType>>) -> Vec<(EventId, What)> {
         let query = EventQuery { app: Some(ROOT), sink, after: None, types, limit: 100 };
         self.store.events(&query).events.into_iter().map(|event| (event.id, event.what)).collect()
     }
@@ -98,7 +76,7 @@ fn a_sink_begins_where_it_was_made_and_its_number_is_never_given_again() {
 #[test]
 fn an_app_takes_its_sinks_with_it_and_has_only_so_many() {
     let mut desk = Desk::new();
-    let shop = desk.app("/shop");
+    let shop = desk.make_app("/shop");
     for n in 0..Limits::SINKS_PER_APP {
         desk.create(&format!("wh_{n}"), shop).unwrap();
     }
@@ -202,9 +180,9 @@ fn a_gap_is_an_event_at_the_place_of_the_move_for_that_sink_alone() {
     let gap = desk.stand(jump).unwrap().gap.expect("it is owed");
     assert_eq!((gap.from, gap.to), (from, at(from.at.record() + 1)));
     let told = vec![(EventId { at: gap.at, n: 0 }, What::Gap { from, to: gap.to })];
-    assert_eq!(desk.told(Some(no), None), told);
-    assert_eq!(desk.told(Some(no), Some(vec![EventType::ClientEvent])), told, "whatever it wants to be told");
-    assert!(desk.told(Some(other), None).is_empty() && desk.told(None, None).is_empty());
+    assert_eq!(desk.told_to(Some(no), None), told);
+    assert_eq!(desk.told_to(Some(no), Some(vec![EventType::ClientEvent])), told, "whatever it wants to be told");
+    assert!(desk.told_to(Some(other), None).is_empty() && desk.told_to(None, None).is_empty());
     // A second one before the first was told tells of both; once it is told it is over.
     let second = desk.stand(SinkMove { gap: true, ..move_to(no, at(gap.at.record() - 1)) }).unwrap().gap.expect("it is owed");
     assert_eq!((second.from, second.at > gap.at), (from, true));

@@ -5,32 +5,10 @@ use tidings_model::{
     Register, Request, Scope, Scopes, SocketId, Target, Uid,
 };
 
+use super::tests::Desk;
 use super::*;
 
-struct Desk {
-    store: MemStore,
-    now: u64,
-}
-
 impl Desk {
-    fn new() -> Self {
-        Self { store: MemStore::new(Limits::default(), 4, 1), now: 1_000_000 }
-    }
-
-    fn ask(&mut self, request: Request) -> Answer {
-        self.ask_with(request, Fault::None)
-    }
-
-    fn ask_with(&mut self, request: Request, fault: Fault) -> Answer {
-        self.now += 1;
-        self.store.ask(7, request);
-        self.store.decide(Millis(self.now));
-        self.store.append(fault);
-        let (answers, _) = self.store.notify();
-        self.store.merge();
-        answers.into_iter().find(|(ticket, _)| *ticket == 7).expect("it is answered").1
-    }
-
     fn administer(&mut self, ask: Administer) -> Result<Answer, Code> {
         match self.ask(Request::Administer(ask)) {
             Answer::Refused(refusal) => Err(refusal.code),

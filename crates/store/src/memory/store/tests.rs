@@ -14,7 +14,7 @@ mod fates;
 /// A store, its clock, and one call for a whole round.
 pub(super) struct Desk {
     pub(super) store: MemStore,
-    now: u64,
+    pub(super) now: u64,
     ticket: u64,
 }
 
@@ -43,8 +43,12 @@ impl Desk {
     }
 
     pub(super) fn ask(&mut self, request: Request) -> Answer {
+        self.ask_with(request, Fault::None)
+    }
+
+    pub(super) fn ask_with(&mut self, request: Request, fault: Fault) -> Answer {
         let ticket = self.queue(request);
-        self.round(Fault::None).into_iter().find(|(answered, _)| *answered == ticket).expect("it is answered").1
+        self.round(fault).into_iter().find(|(answered, _)| *answered == ticket).expect("it is answered").1
     }
 
     pub(super) fn attach(&mut self, request: Request) -> Attached {
