@@ -162,6 +162,11 @@ impl Failure {
     }
 
     pub(crate) fn body(&self, request_id: &str) -> String {
+        Object::new().raw("error", self.error(request_id)).finish()
+    }
+
+    /// What stands as `error` in a body.
+    pub(crate) fn error(&self, request_id: &str) -> String {
         let Parts { refusal, field, .. } = &*self.0;
         let mut error = Object::new();
         error
@@ -175,8 +180,7 @@ impl Failure {
         if let Some(oldest) = &refusal.oldest {
             error.text("oldest", oldest);
         }
-        let error = error.text("request_id", request_id).finish();
-        Object::new().raw("error", error).finish()
+        error.text("request_id", request_id).finish()
     }
 }
 

@@ -80,9 +80,6 @@ fn result(value: &str, each: Result<u32, Refusal>, request_id: &str) -> String {
     object.text("value", value);
     match each {
         Ok(devices) => object.raw("devices", devices).finish(),
-        Err(refusal) => {
-            let body = Json::trusted(Failure::from(refusal).body(request_id));
-            object.raw("error", body.member("error").unwrap_or("null")).finish()
-        }
+        Err(refusal) => object.raw("error", Failure::from(refusal).error(request_id)).finish(),
     }
 }
