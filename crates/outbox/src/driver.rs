@@ -3,7 +3,7 @@
 //! It decides nothing: `course` says what to do, the store and the carriers do it. It never waits for a sink where anybody waits
 //! for it: a sink that is down costs the events of one batch and of the next, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,8 +58,10 @@ type Tallies = Arc<Mutex<BTreeMap<SinkNo, (SinkId, Arc<Tally>)>>>;
 #[derive(Clone)]
 struct Wires {
     appended: watch::Sender<Position>,
-    /// Counts changes of sinks.
+    /// Counts what happens to sinks, each move of one included.
     changed: watch::Sender<u64>,
+    /// Counts sinks that are made or end.
+    made: watch::Sender<u64>,
     stop: watch::Sender<bool>,
 }
 
@@ -84,7 +86,8 @@ impl<C> Shared<C> {
 
 impl Wires {
     fn new(store: &Store) -> Self {
-        let wires = Self { appended: watch::Sender::new(store.durable()), changed: watch::Sender::new(0), stop: watch::Sender::new(false) };
+        let (changed, made) = (watch::Sender::new(0), watch::Sender::new(0));
+        let wires = Self { appended: watch::Sender::new(store.durable()), changed, made, stop: watch::Sender::new(false) };
         let told = wires.clone();
         store.on_append(Box::new(move |batch| told.tell(batch)));
         wires
@@ -92,8 +95,16 @@ impl Wires {
 
     fn tell(&self, batch: &Batch) {
         self.appended.send_replace(batch.upto);
-        let concerns = |fact: &Fact| matches!(fact, Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::SinkMoved(_) | Fact::AppGone(_));
-        if batch.entries.iter().any(|entry| concerns(&entry.fact)) {
+        let makes = |fact: &Fact| matches!(fact, Fact::SinkPut(_) | Fact::SinkGone(_) | Fact::AppGone(_));
+        let (mut made, mut changed) = (false, false);
+        for entry in &batch.entries {
+            made |= makes(&entry.fact);
+            changed |= matches!(*entry.fact, Fact::SinkMoved(_));
+        }
+        if made {
+            self.made.send_modify(|changes| *changes += 1);
+        }
+        if made || changed {
             self.changed.send_modify(|changes| *changes += 1);
         }
     }
@@ -144,12 +155,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Has a task for each sink, until it is stopped and they have ended.
 async fn keep<C: Carriers>(shared: Arc<Shared<C>>) {
-    let (mut changed, mut stop) = (shared.wires.changed.subscribe(), shared.wires.stop.subscribe());
+    let (mut made, mut stop) = (shared.wires.made.subscribe(), shared.wires.stop.subscribe());
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Id, SinkNo> = HashMap::new();
     loop {
         let is_stopping = *stop.borrow_and_update();
-        changed.mark_unchanged();
+        made.mark_unchanged();
         if !is_stopping {
             start_missing(&shared, &mut tasks, &mut running);
         } else if tasks.is_empty() {
@@ -161,7 +172,7 @@ async fn keep<C: Carriers>(shared: Arc<Shared<C>>) {
                     has_ended(ended, &mut running).await;
                 }
             }
-            _ = changed.changed(), if !is_stopping => {}
+            _ = made.changed(), if !is_stopping => {}
             _ = stop.changed(), if !is_stopping => {}
         }
     }
@@ -169,8 +180,8 @@ async fn keep<C: Carriers>(shared: Arc<Shared<C>>) {
 
 fn start_missing<C: Carriers>(shared: &Arc<Shared<C>>, tasks: &mut JoinSet<()>, running: &mut HashMap<Id, SinkNo>) {
     let sinks = shared.store.sinks();
-    let missing = sinks.iter().filter(|tracked| !running.values().any(|no| *no == tracked.sink.no));
-    for tracked in missing.collect::<Vec<_>>() {
+    let driven: HashSet<SinkNo> = running.values().copied().collect();
+    for tracked in sinks.iter().filter(|tracked| !driven.contains(&tracked.sink.no)) {
         let (no, id) = (tracked.sink.no, tracked.sink.id.clone());
         let tally = lock(&shared.tallies).entry(no).or_insert_with(|| (id, Arc::default())).1.clone();
         let handle = tasks.spawn(Task::new(shared.clone(), tracked, tally).run());
