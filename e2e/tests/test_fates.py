@@ -42,11 +42,20 @@ def told(server, wanted, patience):
     return follower.seen
 
 
+def until(server, uid, online):
+    end = time.monotonic() + 10
+    while server.backend.call("GET", f"/v1/users/{uid}").json.get("online") is not online:
+        assert time.monotonic() < end, f"{uid} did not become {'online' if online else 'offline'}"
+        time.sleep(0.02)
+
+
 def join(drivers, server, uid, query=None):
     device = drivers.device(*KIND, uid, server.devices_url)
     if query:
         since = device.connect(query=f"uid={uid}&{query}")
         device.settled(since)
+        # Registered silently: only the server can say that it is.
+        until(server, uid, online=True)
         return device
     device.settled(device.connect())
     device.register()
@@ -58,9 +67,7 @@ def leave(server, device, uid):
     device.order("disconnect")
     device.wait_on("disconnected", since=since)
     # The server has noticed, so that nothing is written to the old socket.
-    end = time.monotonic() + 10
-    while server.backend.call("GET", f"/v1/users/{uid}").json["online"] and time.monotonic() < end:
-        time.sleep(0.02)
+    until(server, uid, online=False)
 
 
 def test_every_message_to_a_phone_that_is_away_is_told_to_have_arrived_or_why_not(server, drivers):
